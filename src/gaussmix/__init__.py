@@ -1,0 +1,36 @@
+"""gaussmix: Gaussian mixtures and their kin."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gaussmix.estimator import GaussianMixture
+    from gaussmix.model import Mixture
+    from gaussmix.persistence import load, save
+
+__version__ = _version("gaussmix")
+
+_HOMES = {
+    "GaussianMixture": "gaussmix.estimator",
+    "Mixture": "gaussmix.model",
+    "load": "gaussmix.persistence",
+    "save": "gaussmix.persistence",
+}
+
+__all__ = ["GaussianMixture", "Mixture", "__version__", "load", "save"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that the command starts quickly."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gaussmix' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

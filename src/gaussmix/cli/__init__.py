@@ -1,0 +1,10 @@
+"""The command ``gaussmix``: one file a subcommand.
+
+Nothing heavy is imported before a subcommand runs, so that ``gaussmix --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from gaussmix.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,176 @@
+"""The two contracts of covariances: how a family estimates them, how a representation applies them.
+
+A *family* is a set of allowed covariance matrices; its M-step maximises, given scatter W_k and count n_k,
+−½ Σ_k [n_k log|Σ_k| + tr(Σ_k⁻¹ W_k)] (Celeux & Govaert 1995, eq. 5). It never sees rows. A *representation*
+stores K covariance matrices in the form that its kernel needs. Several families share one representation.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gaussmix.moments import Moments, Scatter
+from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
+
+
+class Covariances(ABC):
+    """K covariance matrices of shape (D, D), in the form that a kernel needs. Implementations are frozen.
+
+    Attributes
+    ----------
+    n_components, n_features : int
+    scatter : Scatter
+        The second moments that ``moments`` accumulates.
+    log_det : ndarray of shape (K,)
+        log|Σ_k|.
+    singular : ndarray of shape (K,)
+        True where the matrix that was asked for is not numerically positive definite.
+    """
+
+    scatter: ClassVar[Scatter]
+    n_components: int
+    n_features: int
+    log_det: Float64Array
+    singular: BoolArray
+
+    @abstractmethod
+    def moments(
+        self,
+        X: FloatArray,
+        weight: Float64Array | None,
+        log_weights: Float64Array,
+        means: Float64Array,
+        *,
+        hard: bool = False,
+    ) -> Moments:
+        """Return the E-step of one block of rows: responsibilities, summed up as moments.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, D)
+            C-contiguous float32 or float64.
+        weight : ndarray of shape (n,) or None
+        log_weights : ndarray of shape (K,)
+            Logarithms of the mixing weights.
+        means : ndarray of shape (K, D)
+        hard : bool
+            Give each row wholly to its most probable component.
+        """
+
+    @abstractmethod
+    def log_joint(self, X: FloatArray, log_weights: Float64Array, means: Float64Array) -> FloatArray:
+        """Return log π_k + log N(x_i | μ_k, Σ_k), shape (n, K), in nats."""
+
+    @abstractmethod
+    def posterior(self, X: FloatArray, log_weights: Float64Array, means: Float64Array) -> FloatArray:
+        """Return the probability of each component given the row, shape (n, K)."""
+
+    @abstractmethod
+    def log_prob(self, X: FloatArray, log_weights: Float64Array, means: Float64Array) -> FloatArray:
+        """Return log p(x_i), shape (n,), in nats."""
+
+    @abstractmethod
+    def labels(self, X: FloatArray, log_weights: Float64Array, means: Float64Array) -> IntArray:
+        """Return the most probable component of each row, shape (n,)."""
+
+    @abstractmethod
+    def parameters(self) -> Float64Array:
+        """Return the covariances in scikit-learn's shape for this representation."""
+
+    @abstractmethod
+    def precisions(self) -> Float64Array:
+        """Return the inverse covariances in the shape of ``parameters``."""
+
+    @abstractmethod
+    def precisions_cholesky(self) -> Float64Array:
+        """Return upper factors U with Σ⁻¹ = U Uᵀ (1/σ where diagonal) in the shape of ``parameters``."""
+
+    @abstractmethod
+    def to_dense(self) -> Float64Array:
+        """Return the covariance matrices, shape (K, D, D)."""
+
+    @abstractmethod
+    def standard_deviations(self) -> Float64Array:
+        """Return the square roots of the diagonals, shape (K, D)."""
+
+    @abstractmethod
+    def colorize(self, Z: Float64Array, component: int) -> Float64Array:
+        """Return rows of covariance Σ_component, made from standard normal rows ``Z`` (n, D)."""
+
+    @abstractmethod
+    def floored(self, variance: Float64Array) -> Covariances:
+        """Return covariances in which every singular matrix has ``diag(variance)`` added, (D,) or (K, D)."""
+
+    @abstractmethod
+    def select(self, components: IntArray) -> Covariances:
+        """Return the covariances of the listed components only."""
+
+    @abstractmethod
+    def movement(self, previous: Any) -> float:
+        """Return Σ_k Σ_ab (Δσ_kab / (s_ka s_kb))², the squared relative movement since ``previous``.
+
+        s are the standard deviations now; a matrix that components share counts once.
+        """
+
+
+class CovarianceFamily(ABC):
+    """A set of allowed covariance matrices and its M-step. Implementations are stateless.
+
+    Attributes
+    ----------
+    name : str
+        What the user writes as ``covariance_type``.
+    scatter : Scatter
+        The part of the second moments that ``estimate`` needs.
+    invariance : str
+        The maps under which fitting commutes: ``"linear"`` (any invertible matrix), ``"diagonal"``
+        (rescaled features), ``"orthogonal"`` (rotations and one common scale).
+    """
+
+    name: ClassVar[str]
+    scatter: ClassVar[Scatter]
+    invariance: ClassVar[str]
+
+    @abstractmethod
+    def estimate(
+        self,
+        scatter: Float64Array,
+        count: Float64Array,
+        n_features: int,
+        previous: Covariances | None = None,
+    ) -> Covariances:
+        """Return the family's covariances of highest likelihood for these statistics.
+
+        Parameters
+        ----------
+        scatter : ndarray of shape ``self.scatter.shape(K, D)``
+            About the components' own means.
+        count : ndarray of shape (K,)
+        n_features : int
+            D, which a trace does not tell.
+        previous : Covariances, optional
+            Where an iterative M-step starts, and what components without rows keep.
+        """
+
+    @abstractmethod
+    def from_parameters(self, covariances: Float64Array, n_components: int, n_features: int) -> Covariances:
+        """Return the representation of covariances given in scikit-learn's shape.
+
+        Raises
+        ------
+        ParameterError
+            If shape, symmetry or definiteness is wrong.
+        """
+
+    @abstractmethod
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Return the number of free parameters of the covariances."""
+
+
+def per_row_mean(scatter: Float64Array, count: Float64Array) -> Float64Array:
+    """Return scatter_k / count_k, and zero for a component without rows."""
+    safe = np.where(count > 0, count, 1.0)
+    return scatter / safe.reshape(-1, *[1] * (scatter.ndim - 1))

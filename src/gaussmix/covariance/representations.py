@@ -1,0 +1,327 @@
+"""The representations: how K covariance matrices are stored and applied, each with the kernel that serves it.
+
+==========  ======================  =========================
+class       parameters              kernel functions
+==========  ======================  =========================
+Dense       Σ_k, (K, D, D)          ``dense_*``
+Shared      one Σ, (D, D)           ``shared_*``
+Diagonal    variances, (K, D)       ``diagonal_*``
+Spherical   variances, (K,)         ``spherical_*``
+==========  ======================  =========================
+
+The kernels take the factor L of the precision, Σ⁻¹ = LᵀL with L lower triangular, so that the squared
+Mahalanobis distance is |L(x − μ)|²; for diagonal and spherical matrices it is 1/σ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from gaussmix import kernel, linalg
+from gaussmix.covariance.base import Covariances
+from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Moments, Scatter, buffer_size
+from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
+
+_LOG_2PI: Final = float(np.log(2 * np.pi))
+# A conditional variance below this part of the variance is rounding error (some 500 units in the last place).
+_PIVOT_FLOOR: Final = 1e-13
+_LAPACK_FROM: Final = 64  # features from which LAPACK's blocked factorisation beats the kernel's plain loops
+_FLOOR_TRIES: Final = 8  # each a hundred times higher
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored(Covariances):
+    """What all representations share: the fields, and how a kernel is called.
+
+    Attributes
+    ----------
+    covariances : ndarray
+        In the shape of ``parameters``.
+    precision : ndarray
+        The factors L of the precisions, in the same shape.
+    """
+
+    scatter: ClassVar[Scatter]
+    kernel_moments: ClassVar[Callable[..., None]]
+    kernel_evaluate: ClassVar[Callable[..., None]]
+
+    n_components: int
+    n_features: int
+    covariances: Float64Array
+    precision: Float64Array
+    log_det: Float64Array
+    singular: BoolArray
+
+    def parameters(self) -> Float64Array:
+        return self.covariances
+
+    def moments(
+        self,
+        X: FloatArray,
+        weight: Float64Array | None,
+        log_weights: Float64Array,
+        means: Float64Array,
+        *,
+        hard: bool = False,
+    ) -> Moments:
+        out = np.empty(buffer_size(self.scatter, self.n_components, self.n_features))
+        constant = self._log_constant(log_weights)
+        type(self).kernel_moments(X, weight, constant, means, self.precision, out, hard)
+        reference = means if X.dtype == means.dtype else means.astype(X.dtype).astype(np.float64)
+        return Moments(out, reference, self.scatter)
+
+    def log_joint(self, X: FloatArray, log_weights: Float64Array, means: Float64Array) -> FloatArray:
+        out = np.empty((len(X), self.n_components), X.dtype)
+        self._evaluate(X, log_weights, means, kernel.LOG_JOINT, out)
+        return out
+
+    def posterior(self, X: FloatArray, log_weights: Float64Array, means: Float64Array) -> FloatArray:
+        out = np.empty((len(X), self.n_components), X.dtype)
+        self._evaluate(X, log_weights, means, kernel.POSTERIOR, out)
+        return out
+
+    def log_prob(self, X: FloatArray, log_weights: Float64Array, means: Float64Array) -> FloatArray:
+        out = np.empty(len(X), X.dtype)
+        self._evaluate(X, log_weights, means, kernel.LOG_PROB, out)
+        return out
+
+    def labels(self, X: FloatArray, log_weights: Float64Array, means: Float64Array) -> IntArray:
+        out = np.empty(len(X), np.int64)
+        self._evaluate(X, log_weights, means, kernel.LABELS, out)
+        return out
+
+    def _evaluate(
+        self, X: FloatArray, log_weights: Float64Array, means: Float64Array, what: int, out: Any
+    ) -> None:
+        type(self).kernel_evaluate(X, self._log_constant(log_weights), means, self.precision, what, out)
+
+    def _log_constant(self, log_weights: Float64Array) -> Float64Array:
+        """Return log π_k − ½ log|Σ_k| − D/2 log 2π, shape (K,)."""
+        return log_weights - 0.5 * (self.log_det + self.n_features * _LOG_2PI)
+
+
+class Dense(Stored):
+    """K full matrices. ``covariances`` and ``precision`` have shape (K, D, D)."""
+
+    __slots__ = ()
+    scatter = FULL
+    kernel_moments = kernel.dense_moments
+    kernel_evaluate = kernel.dense_evaluate
+
+    @classmethod
+    def from_covariances(cls, covariances: Float64Array) -> Dense:
+        """Factorise symmetric matrices of shape (K, D, D)."""
+        K, D, _ = covariances.shape
+        factors, log_det, singular = _factorize(covariances)
+        return cls(K, D, covariances, factors, log_det, singular)
+
+    def precisions(self) -> Float64Array:
+        return self.precision.transpose(0, 2, 1) @ self.precision
+
+    def precisions_cholesky(self) -> Float64Array:
+        return np.ascontiguousarray(self.precision.transpose(0, 2, 1))
+
+    def to_dense(self) -> Float64Array:
+        return self.covariances
+
+    def standard_deviations(self) -> Float64Array:
+        return np.sqrt(np.einsum("kdd->kd", self.covariances))
+
+    def colorize(self, Z: Float64Array, component: int) -> Float64Array:
+        return solve_triangular(self.precision[component], Z.T, lower=True).T
+
+    def floored(self, variance: Float64Array) -> Dense:
+        return Dense.from_covariances(_raise_diagonal(self.covariances, self.singular, variance))
+
+    def select(self, components: IntArray) -> Dense:
+        picked = (part[components] for part in (self.covariances, self.precision, self.log_det, self.singular))
+        return Dense(len(components), self.n_features, *picked)
+
+    def movement(self, previous: Dense) -> float:
+        return _relative_square(self.covariances - previous.covariances, self.standard_deviations())
+
+
+class Shared(Stored):
+    """One full matrix for all components. ``covariances`` and ``precision`` have shape (D, D)."""
+
+    __slots__ = ()
+    scatter = POOLED
+    kernel_moments = kernel.shared_moments
+    kernel_evaluate = kernel.shared_evaluate
+
+    @classmethod
+    def from_covariance(cls, covariance: Float64Array, n_components: int) -> Shared:
+        """Factorise one symmetric matrix of shape (D, D)."""
+        factors, log_det, singular = _factorize(covariance[None])
+        D = len(covariance)
+        return cls(
+            n_components, D, covariance, factors[0], log_det.repeat(n_components), singular.repeat(n_components)
+        )
+
+    def precisions(self) -> Float64Array:
+        return self.precision.T @ self.precision
+
+    def precisions_cholesky(self) -> Float64Array:
+        return np.ascontiguousarray(self.precision.T)
+
+    def to_dense(self) -> Float64Array:
+        return np.broadcast_to(self.covariances, (self.n_components, *self.covariances.shape)).copy()
+
+    def standard_deviations(self) -> Float64Array:
+        sd = np.sqrt(np.diagonal(self.covariances))
+        return np.broadcast_to(sd, (self.n_components, self.n_features))
+
+    def colorize(self, Z: Float64Array, component: int) -> Float64Array:
+        return solve_triangular(self.precision, Z.T, lower=True).T
+
+    def floored(self, variance: Float64Array) -> Shared:
+        raised = _raise_diagonal(self.covariances[None], self.singular[:1], variance)
+        return Shared.from_covariance(raised[0], self.n_components)
+
+    def select(self, components: IntArray) -> Shared:
+        n = len(components)
+        return Shared(
+            n, self.n_features, self.covariances, self.precision, self.log_det[:n], self.singular[:n]
+        )
+
+    def movement(self, previous: Shared) -> float:
+        delta = self.covariances - previous.covariances
+        return _relative_square(delta[None], self.standard_deviations()[:1])
+
+
+class Diagonal(Stored):
+    """K diagonal matrices. ``covariances`` (variances) and ``precision`` (1/σ) have shape (K, D)."""
+
+    __slots__ = ()
+    scatter = DIAGONAL
+    kernel_moments = kernel.diagonal_moments
+    kernel_evaluate = kernel.diagonal_evaluate
+
+    @classmethod
+    def from_variances(cls, variances: Float64Array) -> Diagonal:
+        """Build from variances of shape (K, D)."""
+        precision, positive = _inverse_root(variances)
+        log_det = -2 * np.log(precision).sum(axis=1)
+        return cls(*variances.shape, variances, precision, log_det, ~positive.all(axis=1))
+
+    def precisions(self) -> Float64Array:
+        return self.precision**2
+
+    def precisions_cholesky(self) -> Float64Array:
+        return self.precision
+
+    def to_dense(self) -> Float64Array:
+        return self.covariances[:, :, None] * np.eye(self.n_features)
+
+    def standard_deviations(self) -> Float64Array:
+        return np.sqrt(self.covariances)
+
+    def colorize(self, Z: Float64Array, component: int) -> Float64Array:
+        return Z * np.sqrt(self.covariances[component])
+
+    def floored(self, variance: Float64Array) -> Diagonal:
+        return Diagonal.from_variances(np.where(self.singular[:, None], self.covariances + variance, self.covariances))
+
+    def select(self, components: IntArray) -> Diagonal:
+        picked = (part[components] for part in (self.covariances, self.precision, self.log_det, self.singular))
+        return Diagonal(len(components), self.n_features, *picked)
+
+    def movement(self, previous: Diagonal) -> float:
+        return float(np.square((self.covariances - previous.covariances) / self.covariances).sum())
+
+
+class Spherical(Stored):
+    """K multiples of the identity. ``covariances`` (variances) and ``precision`` (1/σ) have shape (K,)."""
+
+    __slots__ = ()
+    scatter = TRACE
+    kernel_moments = kernel.spherical_moments
+    kernel_evaluate = kernel.spherical_evaluate
+
+    @classmethod
+    def from_variances(cls, variances: Float64Array, n_features: int) -> Spherical:
+        """Build from one variance a component, shape (K,)."""
+        precision, positive = _inverse_root(variances)
+        return cls(
+            len(variances), n_features, variances, precision, -2 * n_features * np.log(precision), ~positive
+        )
+
+    def precisions(self) -> Float64Array:
+        return self.precision**2
+
+    def precisions_cholesky(self) -> Float64Array:
+        return self.precision
+
+    def to_dense(self) -> Float64Array:
+        return self.covariances[:, None, None] * np.eye(self.n_features)
+
+    def standard_deviations(self) -> Float64Array:
+        return np.repeat(np.sqrt(self.covariances)[:, None], self.n_features, axis=1)
+
+    def colorize(self, Z: Float64Array, component: int) -> Float64Array:
+        return Z * np.sqrt(self.covariances[component])
+
+    def floored(self, variance: Float64Array) -> Spherical:
+        raised = self.covariances + variance.mean(axis=-1)
+        return Spherical.from_variances(np.where(self.singular, raised, self.covariances), self.n_features)
+
+    def select(self, components: IntArray) -> Spherical:
+        picked = (part[components] for part in (self.covariances, self.precision, self.log_det, self.singular))
+        return Spherical(len(components), self.n_features, *picked)
+
+    def movement(self, previous: Spherical) -> float:
+        change = (self.covariances - previous.covariances) / self.covariances
+        return float(self.n_features * np.square(change).sum())
+
+
+def _factorize(covariances: Float64Array) -> tuple[Float64Array, Float64Array, BoolArray]:
+    """Return precision factors, log-determinants and which matrices are numerically singular.
+
+    A matrix is singular if a feature's variance given the features before it is only a rounding error of its
+    own variance: (L_dd)² Σ_dd = Σ_dd / Var(x_d | x_1 … x_{d−1}) above 1 / _PIVOT_FLOOR. The test does not
+    depend on the features' units.
+    """
+    factorize = kernel.precision_cholesky if covariances.shape[1] < _LAPACK_FROM else linalg.precision_cholesky
+    factors, log_det, positive = factorize(covariances)
+    with np.errstate(invalid="ignore"):  # not positive definite: already marked
+        inflation = np.einsum("kdd->kd", factors) * np.sqrt(np.einsum("kdd->kd", covariances))
+    singular = ~positive | ~(inflation.max(axis=1) < _PIVOT_FLOOR**-0.5)
+    if singular.any():
+        factors[singular] = 0.0
+        log_det[singular] = 0.0
+    return factors, log_det, singular
+
+
+def _raise_diagonal(covariances: Float64Array, singular: BoolArray, variance: Float64Array) -> Float64Array:
+    """Return the matrices with ``variance`` added to the diagonals of the singular ones.
+
+    Rounding can leave a matrix indefinite by more than the floor; then the floor is raised a hundredfold.
+    """
+    raised = covariances.copy()
+    diagonal = np.einsum("kdd->kd", raised)  # a view
+    floor = np.broadcast_to(variance, diagonal.shape)
+    bad = np.flatnonzero(singular)
+    for step in range(_FLOOR_TRIES):
+        diagonal[bad] += 100.0**step * floor[bad]
+        bad = bad[_factorize(raised[bad])[2]]
+        if not len(bad):
+            break
+    return raised
+
+
+def _inverse_root(variances: Float64Array) -> tuple[Float64Array, BoolArray]:
+    """Return 1/√variance, and where that is a number (elsewhere the result is 1)."""
+    positive = (variances > 0) & np.isfinite(variances)
+    if positive.all():
+        return 1.0 / np.sqrt(variances), positive
+    return 1.0 / np.sqrt(np.where(positive, variances, 1.0)), positive
+
+
+def _relative_square(delta: Float64Array, sd: Float64Array) -> float:
+    relative = delta / sd[:, :, None] / sd[:, None, :]
+    return float(np.vdot(relative, relative))

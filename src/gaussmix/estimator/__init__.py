@@ -1,0 +1,7 @@
+"""scikit-learn estimators: validate, resolve names, fit, set attributes."""
+
+from __future__ import annotations
+
+from gaussmix.estimator.gaussian_mixture import GaussianMixture
+
+__all__ = ["GaussianMixture"]

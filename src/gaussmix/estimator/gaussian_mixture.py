@@ -1,0 +1,326 @@
+"""``GaussianMixture``: scikit-learn's estimator on this engine."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from gaussmix.covariance import FAMILIES, CovarianceFamily, resolve_family
+from gaussmix.errors import DataError, DegenerateWarning
+from gaussmix.estimator.parameters import (
+    check_means,
+    check_memory,
+    check_weights,
+    covariances_from_precisions,
+)
+from gaussmix.estimator.progress import CallbackSupportMixin, Progress, fitted_attributes, with_callbacks
+from gaussmix.estimator.rows import prediction_source, training_source
+from gaussmix.estimator.threads import executor_for, single_threaded_blas
+from gaussmix.estimator.training import Problem, Starter, Training
+from gaussmix.fit import POLICIES, STARTS, FitResult
+from gaussmix.model import evaluate
+from gaussmix.types import Float64Array, FloatArray, IntArray, OnDegenerate
+
+
+class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
+    """Fit a Gaussian mixture by EM; a drop-in for ``sklearn.mixture.GaussianMixture``.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        K, the number of components.
+    covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceFamily, default="full"
+        Which covariance matrices are allowed.
+    tol : float, default=1e-6
+        Log-likelihood per row (nats) that may still be gained when EM stops. See ``gaussmix.fit.Convergence``:
+        the parameters must have stopped moving too, so that plateaus are crossed.
+    reg_covar : float, default=1e-6
+        Added to the diagonals of the covariances, in units of each feature's variance (spherical: of their
+        mean), so that rescaled data give the rescaled fit.
+    max_iter : int, default=1000
+        Iterations over all rows, at most. 0 keeps the start.
+    n_init : int, default=1
+        Starts; the one that ends with the highest likelihood is kept.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, array-like or callable, default="kmeans"
+        The start. An array holds labels (N,) or responsibilities (N, K); a callable
+        ``(X, n_components, rng)`` returns them for the rows it gets, which are a sample where N is large.
+    weights_init : array-like of shape (K,), optional
+    means_init : array-like of shape (K, D), optional
+        Without the other two, each row starts with the nearest of these means.
+    precisions_init : array-like, optional
+        Inverse covariances, in the shape of ``precisions_``.
+    random_state : int, RandomState instance or None, default=None
+    warm_start : bool, default=False
+        Go on from the last fit.
+    verbose : int, default=0
+    verbose_interval : int, default=10
+    n_jobs : int, optional
+        Threads; None or -1 means one a core. The result does not depend on it.
+    on_degenerate : {"floor", "drop", "restart", "raise"}, default="floor"
+        What happens to a component that is left without rows or with a singular covariance: its covariance
+        is raised, it is removed, it becomes half of the heaviest other one, or DegenerateError is raised.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (K,)
+    means_ : ndarray of shape (K, D)
+    covariances_ : ndarray
+        Of shape (K, D, D), (D, D), (K, D) or (K,) for full, tied, diag and spherical.
+    precisions_ : ndarray
+        Inverse covariances, of the same shape.
+    precisions_cholesky_ : ndarray
+        Upper triangular U with precision = U Uᵀ; square roots where the precisions are numbers.
+    converged_ : bool
+    n_iter_ : int
+        Iterations over all rows of the best start.
+    lower_bound_ : float
+        Mean log-likelihood per unit of weight at the last E-step, in nats.
+    lower_bounds_ : list of float
+        The same after each iteration.
+    mixture_ : Mixture
+        The fitted distribution.
+    degenerate_ : list of dict
+        What was done to which component, and when.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (D,)
+        Only if the columns have names.
+
+    References
+    ----------
+    Dempster, Laird & Rubin (1977), Maximum likelihood from incomplete data via the EM algorithm, JRSS B 39.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaussmix import GaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> model = GaussianMixture(n_components=2, random_state=0).fit(X)
+    >>> np.sort(model.means_[:, 0])
+    array([ 1., 10.])
+    >>> model.predict([[0, 0], [12, 3]]) == model.predict([[1, 2], [10, 2]])
+    array([ True,  True])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions(set(FAMILIES)), CovarianceFamily],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "reg_covar": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions(set(STARTS)), "array-like", callable],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "precisions_init": ["array-like", None],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "on_degenerate": [StrOptions(set(POLICIES))],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str | CovarianceFamily = "full",
+        tol: float = 1e-6,
+        reg_covar: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: Any = "kmeans",
+        weights_init: Any = None,
+        means_init: Any = None,
+        precisions_init: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        n_jobs: int | None = None,
+        on_degenerate: OnDegenerate = "floor",
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.n_jobs = n_jobs
+        self.on_degenerate = on_degenerate
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the mixture.
+
+        Parameters
+        ----------
+        X : array-like, dataframe, path or Source, of shape (N, D)
+            Rows. A path ends in .npy, .csv, .tsv, .parquet, .arrow or .feather.
+        y : ignored
+        sample_weight : array-like of shape (N,), optional
+            A row of weight w counts as w rows; weights of a common factor give the same fit.
+
+        Returns
+        -------
+        GaussianMixture
+            Itself.
+
+        Raises
+        ------
+        DataError, DataTypeError, ValueError
+            If rows, weights or parameters cannot be used; nothing is changed then.
+        DegenerateError
+            If a component collapses and ``on_degenerate="raise"``.
+        """
+        if sample_weight is not None and isinstance(sample_weight, Real):
+            raise DataError("sample_weight should have one value for each row")
+        family = resolve_family(self.covariance_type)
+        source = training_source(self, X, sample_weight)
+        if source.n_rows < self.n_components:
+            raise DataError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {source.n_rows}"
+            )
+        check_memory(self.n_components, source.n_features, family)
+        with single_threaded_blas(), np.errstate(under="ignore"):
+            problem = Problem.of(source, executor_for(self.n_jobs), family, self.n_components, self.reg_covar)
+            result = self._best(problem)
+        self._set_fitted(result)
+        self._warn(problem, result)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
+        """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
+        return self.fit(X, sample_weight=sample_weight).predict(X)
+
+    def predict(self, X: Any) -> IntArray:
+        """Return the most probable component of each row, shape (N,)."""
+        return self._evaluated(evaluate.predict, X)  # type: ignore[no-any-return]
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the probability of each component given the row, shape (N, K)."""
+        return self._evaluated(evaluate.posterior, X)  # type: ignore[no-any-return]
+
+    def score_samples(self, X: Any) -> FloatArray:
+        """Return the log-density of each row, shape (N,), in nats."""
+        return self._evaluated(evaluate.log_prob, X)  # type: ignore[no-any-return]
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the mean log-density per row (or unit of weight), in nats."""
+        check_is_fitted(self)
+        source = prediction_source(self, X, sample_weight)
+        with single_threaded_blas():
+            return evaluate.score(self.mixture_, source, executor_for(self.n_jobs))
+
+    def bic(self, X: Any) -> float:
+        """Return the Bayesian information criterion on ``X``; lower is better (Schwarz 1978)."""
+        log_likelihood, n_rows = self._log_likelihood(X)
+        return -2 * log_likelihood + self._n_parameters() * math.log(n_rows)
+
+    def aic(self, X: Any) -> float:
+        """Return Akaike's information criterion on ``X``; lower is better (Akaike 1974)."""
+        log_likelihood, _ = self._log_likelihood(X)
+        return -2 * log_likelihood + 2 * self._n_parameters()
+
+    def sample(self, n_samples: int = 1) -> tuple[Float64Array, IntArray]:
+        """Draw rows from the fitted mixture.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, D)
+        y : ndarray of shape (n_samples,)
+            The component of each row, in ascending order.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample."
+            )
+        return self.mixture_.sample(n_samples, self._generator())
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "mixture_")
+
+    def _best(self, problem: Problem) -> FitResult:
+        """Run EM from each start, or on from the last fit."""
+        warm = self.warm_start and hasattr(self, "mixture_")
+        starter = None if warm else self._starter(problem)
+        progress = Progress(self, 1 if warm else self.n_init)
+        training = Training(problem, self.tol, self.max_iter, self.on_degenerate, progress)
+        if starter is None:
+            result = training.go_on(self.mixture_)
+        else:
+            result = training.best_of(starter, self._generator(), self.n_init)
+        progress.close()
+        return result
+
+    def _starter(self, problem: Problem) -> Starter:
+        K, D = self.n_components, problem.source.n_features
+        weights, means, precisions = self.weights_init, self.means_init, self.precisions_init
+        return Starter(
+            problem,
+            self.init_params,
+            None if weights is None else check_weights(weights, K),
+            None if means is None else check_means(means, K, D),
+            None if precisions is None else covariances_from_precisions(precisions, problem.family, K, D),
+        )
+
+    def _set_fitted(self, result: FitResult) -> None:
+        for name, value in fitted_attributes(result.model).items():
+            setattr(self, name, value)
+        self.converged_ = result.converged
+        self.n_iter_ = len(result.history)
+        self.lower_bounds_ = result.history
+        self.lower_bound_ = result.history[-1] if result.history else -math.inf
+        self.degenerate_ = [collapse.as_dict() for collapse in result.collapses]
+
+    def _warn(self, problem: Problem, result: FitResult) -> None:
+        for message in problem.complaints(result):
+            warnings.warn(message, DegenerateWarning, stacklevel=4)
+        if not result.converged and self.max_iter > 0:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, or increase "
+                "max_iter, tol, or check for degenerate data.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _evaluated(self, function: Any, X: Any) -> Any:
+        check_is_fitted(self)
+        source = prediction_source(self, X)
+        with single_threaded_blas():
+            return function(self.mixture_, source, executor_for(self.n_jobs))
+
+    def _log_likelihood(self, X: Any) -> tuple[float, int]:
+        """Return the total log-likelihood of ``X`` and its number of rows."""
+        check_is_fitted(self)
+        source = prediction_source(self, X)
+        with single_threaded_blas():
+            return evaluate.score(self.mixture_, source, executor_for(self.n_jobs)) * source.n_rows, source.n_rows
+
+    def _n_parameters(self) -> int:
+        """Return the number of free parameters; scikit-learn's name for it."""
+        return self.mixture_.n_parameters
+
+    def _generator(self) -> np.random.Generator:
+        """Return a generator seeded by ``random_state``."""
+        return np.random.default_rng(check_random_state(self.random_state).randint(2**31, size=4))

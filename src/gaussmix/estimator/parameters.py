@@ -1,0 +1,99 @@
+"""Checks of start parameters, in scikit-learn's words, and the units in which a fit measures."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any, Final
+
+import numpy as np
+from sklearn.utils import check_array
+
+from gaussmix.covariance import CovarianceFamily
+from gaussmix.errors import ParameterError, ResourceLimitError
+from gaussmix.moments import FULL, POOLED
+from gaussmix.types import Float64Array
+
+_COPIES: Final = 6  # of the covariances that a fit holds at a time: parameters, factors, moments of each thread
+
+
+def check_weights(weights: Any, n_components: int) -> Float64Array:
+    """Return ``weights_init`` as an array of shape (K,) that sums to 1."""
+    weights = _check("weights", weights, (n_components,))
+    if (weights < 0).any() or (weights > 1).any():
+        raise ParameterError(
+            f"The parameter 'weights' should be in the range [0, 1], but got max value {weights.min():.5f}, "
+            f"min value {weights.max():.5f}"
+        )
+    if abs(weights.sum() - 1) > 1e-6:
+        raise ParameterError(
+            f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}"
+        )
+    return weights / weights.sum()
+
+
+def check_means(means: Any, n_components: int, n_features: int) -> Float64Array:
+    """Return ``means_init`` as an array of shape (K, D)."""
+    return _check("means", means, (n_components, n_features))
+
+
+def covariances_from_precisions(
+    precisions: Any, family: CovarianceFamily, n_components: int, n_features: int
+) -> Float64Array:
+    """Return the covariances of ``precisions_init``, in the same shape.
+
+    Raises
+    ------
+    ParameterError
+        If the shape is wrong or a precision is not positive definite.
+    """
+    name = f"{family.name} precision"
+    precisions = _check(name, precisions, family.scatter.shape(n_components, n_features))
+    if family.scatter not in (FULL, POOLED):
+        if (precisions <= 0).any():
+            raise ParameterError(f"'{name}' should be positive")
+        return 1.0 / precisions
+    symmetric = np.allclose(precisions, np.swapaxes(precisions, -1, -2))
+    if not symmetric or (np.linalg.eigvalsh(precisions) <= 0).any():
+        raise ParameterError(f"'{name}' should be symmetric, positive-definite")
+    return np.linalg.inv(precisions)
+
+
+def check_memory(n_components: int, n_features: int, family: CovarianceFamily) -> None:
+    """Raise ResourceLimitError before allocating parameters that cannot fit into memory."""
+    numbers = n_components * n_features + math.prod(family.scatter.shape(n_components, n_features))
+    needed = _COPIES * 8 * numbers
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > available:
+        raise ResourceLimitError(
+            f"{n_components} '{family.name}' components of {n_features} features would need about "
+            f"{needed / 2**30:,.1f} GiB, but this machine has {available / 2**30:,.1f} GiB: use fewer components "
+            "or features, or covariance_type='diag'"
+        )
+
+
+def feature_units(mean: Float64Array, variance: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Return the squared unit of each feature, and which features are constant.
+
+    It is the variance; for a feature that is constant up to rounding, the square of a thousandth of its value,
+    and where that is zero, of 1.
+
+    Parameters
+    ----------
+    mean, variance : ndarray of shape (D,)
+        Of all rows.
+    """
+    constant = variance <= np.square(4 * np.finfo(float).eps * np.abs(mean))
+    substitute = np.where(mean != 0, np.square(1e-3 * mean), 1.0)
+    return np.where(constant, substitute, variance), constant
+
+
+def _check(name: str, values: Any, shape: tuple[int, ...]) -> Float64Array:
+    array: Float64Array = check_array(
+        values, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=f"{name}_init"
+    )
+    if array.shape != shape:
+        raise ParameterError(
+            f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}"
+        )
+    return array

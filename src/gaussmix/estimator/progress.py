@@ -1,0 +1,105 @@
+"""What a fit says while it runs: scikit-learn's ``verbose`` lines and, from 1.9 on, its callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from gaussmix.fit import FitResult
+from gaussmix.model import Mixture
+
+try:  # scikit-learn 1.9 and later
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # older: estimators without callbacks
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stand in for scikit-learn's mixin."""
+
+    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:  # type: ignore[no-redef]
+        """Return the method as it is."""
+        return method
+
+
+class Progress:
+    """Report one call of ``fit``.
+
+    Parameters
+    ----------
+    estimator : GaussianMixture
+    n_starts : int
+    """
+
+    def __init__(self, estimator: Any, n_starts: int) -> None:
+        self._estimator = estimator
+        self._verbose: int = int(estimator.verbose)
+        self._interval: int = estimator.verbose_interval
+        self._context = _root_context(estimator, n_starts)
+        self._start_context: Any = None
+        self._bound = float("-inf")
+        self._began = self._last = perf_counter()
+
+    def start(self, trial: int) -> None:
+        """Report that a start begins."""
+        self._bound = float("-inf")
+        self._began = self._last = perf_counter()
+        if self._verbose:
+            print(f"Initialization {trial}")
+        if self._context is not None:
+            self._start_context = self._context.subcontext(
+                task_name="start", max_subtasks=self._estimator.max_iter
+            )
+            self._start_context.call_on_fit_task_begin(estimator=self._estimator)
+
+    def iteration(self, iteration: int, bound: float, model: Mixture) -> bool:
+        """Report an iteration; return whether a callback asks to stop."""
+        change, self._bound = bound - self._bound, bound
+        if self._verbose and iteration % self._interval == 0:
+            now = perf_counter()
+            lapse, self._last = now - self._last, now
+            detail = f"\t time lapse {lapse:.5f}s\t ll change {change:.5f}" if self._verbose > 1 else ""
+            print(f"  Iteration {iteration}{detail}")
+        if self._start_context is None:
+            return False
+        context = self._start_context.subcontext(task_name="iteration")
+        context.call_on_fit_task_begin(estimator=self._estimator)
+        fitted = partial(fitted_attributes, model)
+        return bool(context.call_on_fit_task_end(estimator=self._estimator, reconstruction_attributes=fitted))
+
+    def end(self, result: FitResult) -> None:
+        """Report that a start has ended."""
+        if self._verbose:
+            outcome = "converged" if result.converged else "did not converge"
+            lapse = perf_counter() - self._began
+            bound = result.history[-1] if result.history else float("nan")
+            detail = f" time lapse {lapse:.5f}s\t lower bound {bound:.5f}." if self._verbose > 1 else ""
+            print(f"Initialization {outcome}.{detail}")
+        if self._start_context is not None:
+            self._start_context.call_on_fit_task_end(estimator=self._estimator)
+
+    def close(self) -> None:
+        """Report that the fit has ended."""
+        if self._context is not None:
+            self._context.call_on_fit_task_end(estimator=self._estimator)
+
+
+def fitted_attributes(mixture: Mixture) -> dict[str, Any]:
+    """Return scikit-learn's fitted attributes of a mixture."""
+    return {
+        "mixture_": mixture,
+        "weights_": mixture.weights,
+        "means_": mixture.means,
+        "covariances_": mixture.covariances.parameters(),
+        "precisions_": mixture.covariances.precisions(),
+        "precisions_cholesky_": mixture.covariances.precisions_cholesky(),
+    }
+
+
+def _root_context(estimator: Any, n_starts: int) -> Any:
+    """Return scikit-learn's callback context, or None where no callbacks are set."""
+    if not getattr(estimator, "_skl_callbacks", None):
+        return None
+    context = estimator._init_callback_context(max_subtasks=n_starts)
+    context.call_on_fit_task_begin(estimator=estimator)
+    return context

@@ -1,0 +1,78 @@
+"""From whatever a user passes as X to a checked source of rows."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from gaussmix.errors import DataError, DataTypeError
+from gaussmix.source import ArraySource, Source, as_source, require_finite
+
+
+def training_source(estimator: BaseEstimator, X: Any, sample_weight: Any) -> Source:
+    """Return a source of the finite rows to fit, and set the estimator's number and names of features.
+
+    Raises
+    ------
+    DataError, DataTypeError, ValueError
+        If rows or weights cannot be used; the message names the row or column.
+    """
+    return _source(estimator, X, sample_weight, reset=True, min_rows=2)
+
+
+def prediction_source(estimator: BaseEstimator, X: Any, sample_weight: Any = None) -> Source:
+    """Return a source of finite rows with the features that the estimator was fitted on."""
+    return _source(estimator, X, sample_weight, reset=False, min_rows=1)
+
+
+def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool, min_rows: int) -> Source:
+    if isinstance(X, np.ma.MaskedArray):
+        raise DataTypeError("X is a masked array, whose mask would be ignored: fill or drop the masked values")
+    table = hasattr(X, "__arrow_c_stream__") or hasattr(X, "__dataframe__")
+    if not table and not isinstance(X, str | os.PathLike | Source):
+        rows = validate_data(  # as scikit-learn does, except that a non-finite value is named below
+            estimator,
+            X,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite=False,
+            ensure_min_samples=min_rows,
+            reset=reset,
+        )
+        source: Source = ArraySource(rows, sample_weight)
+        require_finite(source)
+        return source
+    source = as_source(X, sample_weight=sample_weight)
+    if table:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    else:
+        _check_features(estimator, source, reset=reset)
+    if source.n_rows < min_rows:
+        raise DataError(f"Found {source.n_rows} row(s), while a minimum of {min_rows} is required")
+    return source
+
+
+def _check_features(estimator: BaseEstimator, source: Source, *, reset: bool) -> None:
+    """Set or compare the number and names of features of a file or source."""
+    names = source.feature_names
+    if reset:
+        estimator.n_features_in_ = source.n_features
+        if names is not None:
+            estimator.feature_names_in_ = np.array(names, dtype=object)
+        elif hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+        return
+    if source.n_features != estimator.n_features_in_:
+        raise DataError(
+            f"X has {source.n_features} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input"
+        )
+    fitted = getattr(estimator, "feature_names_in_", None)
+    if names is not None and fitted is not None and list(names) != list(fitted):
+        raise DataError(
+            "The feature names should match those that were passed during fit, in the same order: "
+            f"expected {list(fitted)}, got {list(names)}"
+        )

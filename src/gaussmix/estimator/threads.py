@@ -1,0 +1,26 @@
+"""How many threads a fit uses."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from joblib import cpu_count
+from threadpoolctl import threadpool_limits
+
+from gaussmix import kernel
+from gaussmix.executor import Executor, local_executor
+
+
+def executor_for(n_jobs: int | None) -> Executor:
+    """Return the executor of ``n_jobs`` threads; None or -1 means one a core, -2 all but one, and so on."""
+    wanted = -1 if n_jobs is None else n_jobs
+    return local_executor(wanted if wanted > 0 else max(1, cpu_count() + 1 + wanted))
+
+
+def single_threaded_blas() -> AbstractContextManager[Any]:
+    """Hold BLAS to one thread while the NumPy kernel runs, whose sums would depend on it.
+
+    The native kernels call no BLAS, and looking for the libraries costs more than a small fit.
+    """
+    return threadpool_limits(1, "blas") if kernel.name() == "reference" else nullcontext()

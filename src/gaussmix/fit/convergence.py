@@ -1,0 +1,66 @@
+"""When EM has converged.
+
+A small gain of the likelihood does not mean that the optimum is near: EM crosses plateaus on which the gains
+are minute while the parameters keep moving. So two estimates of what is left must both be small, three
+times running:
+
+- the projected remaining movement of the parameters, s·r / (1 − r), where s is the relative size of one
+  step and r its ratio to the step before (a geometric series);
+- Aitken's estimate of the likelihood still to be gained (Böhning et al. 1994).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+_MOVEMENT: Final = 1e-2  # remaining movement in standard deviations that goes with the default tolerance
+_DEFAULT_TOL: Final = 1e-6
+_IN_A_ROW: Final = 3
+_STILL: Final = 1e-9  # a step this small is a fixed point, however the steps before it went
+
+
+class Convergence:
+    """Watch one run of EM and tell when to stop.
+
+    Parameters
+    ----------
+    tol : float
+        Lower bound, per unit of weight and in nats, that may still be gained at the end. The movement that
+        may remain is 0.01 standard deviations at 1e-6 and grows with its square root, since near an optimum
+        the likelihood lost is quadratic in the distance. 0 never stops.
+    """
+
+    def __init__(self, tol: float) -> None:
+        self._tol = tol
+        self._movement = _MOVEMENT * math.sqrt(tol / _DEFAULT_TOL)
+        self._bound = -math.inf
+        self._gain = math.inf
+        self._step = math.inf
+        self._met = 0
+
+    def update(self, bound: float, step: float) -> bool:
+        """Return whether to stop after an iteration.
+
+        Parameters
+        ----------
+        bound : float
+            Lower bound per unit of weight at the start of the iteration.
+        step : float
+            ``model.movement`` of the iteration.
+        """
+        gain, ratio = bound - self._bound, step / self._step if self._step else 0.0
+        small = (
+            _geometric_rest(step, ratio) < self._movement
+            and _geometric_rest(gain, gain / self._gain if self._gain else 0.0) < self._tol
+        )
+        self._met = self._met + 1 if small else 0
+        self._bound, self._gain, self._step = bound, gain, step
+        return self._tol > 0 and (self._met >= _IN_A_ROW or step < _STILL)
+
+
+def _geometric_rest(last: float, ratio: float) -> float:
+    """Return the sum of the terms that follow ``last`` in a geometric series, infinite if it does not fall."""
+    if last <= 0:  # a gain lost in rounding: nothing is left
+        return 0.0
+    return last * ratio / (1.0 - ratio) if 0.0 <= ratio < 1.0 else math.inf

@@ -1,0 +1,94 @@
+"""The EM loop (Dempster, Laird & Rubin 1977). It knows only verbs: load, E-step, add, bound, M-step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gaussmix.executor import Executor
+from gaussmix.fit.convergence import Convergence
+from gaussmix.fit.degenerate import Collapse, DegeneratePolicy
+from gaussmix.model import Mixture
+from gaussmix.moments import Moments
+from gaussmix.source import Partition
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """Hold what a run of EM found.
+
+    Attributes
+    ----------
+    model : Mixture
+        After the last M-step.
+    history : list of float
+        The lower bound per unit of weight at the start of each iteration, in nats.
+    converged : bool
+    collapses : list of Collapse
+    """
+
+    model: Mixture
+    history: list[float]
+    converged: bool
+    collapses: list[Collapse]
+
+
+@dataclass(frozen=True, slots=True)
+class EStep:
+    """Load a partition and return its moments: the task that executors run."""
+
+    model: Mixture
+
+    def __call__(self, partition: Partition) -> Moments:
+        X, weight = partition.load()
+        return self.model.e_step(X, weight)
+
+
+def fit_em(
+    model: Mixture,
+    partitions: Sequence[Partition],
+    executor: Executor,
+    *,
+    tol: float,
+    max_iter: int,
+    on_degenerate: str = "floor",
+    on_iteration: Callable[[int, float, Mixture], bool | None] | None = None,
+) -> FitResult:
+    """Return the result of iterating E-step and M-step until nothing more is to be gained.
+
+    Parameters
+    ----------
+    model : Mixture
+        The start.
+    partitions : sequence of Partition
+    executor : Executor
+    tol : float
+        See ``Convergence``.
+    max_iter : int
+    on_degenerate : {"floor", "drop", "restart", "raise"}
+    on_iteration : callable, optional
+        Called with the iteration's number, its lower bound and the model after it; returning True stops the fit.
+
+    Raises
+    ------
+    DegenerateError
+        If a component collapses and ``on_degenerate="raise"``.
+    """
+    convergence, policy = Convergence(tol), DegeneratePolicy(on_degenerate)
+    history: list[float] = []
+    for iteration in range(1, max_iter + 1):
+        moments = executor.map_reduce(EStep(model), partitions)
+        history.append(model.lower_bound(moments))
+        previous, model = model, model.m_step(moments)
+        if model.collapsed.any():
+            model = policy(model, iteration)
+        if on_iteration is not None and on_iteration(iteration, history[-1], model):
+            break
+        if convergence.update(history[-1], _movement(model, previous)):
+            return FitResult(model, history, True, policy.report)
+    return FitResult(model, history, False, policy.report)
+
+
+def _movement(model: Mixture, previous: Mixture) -> float:
+    """Return how far the model moved; without end if components were dropped."""
+    return model.movement(previous) if model.n_components == previous.n_components else float("inf")

@@ -1,0 +1,182 @@
+"""Where EM starts.
+
+A start is a function ``(sample, K, rng) -> labels (n,) or responsibilities (n, K)``. To add one: one function
+here, and one line in ``STARTS``. Starts look at a sample of rows, so that seeding never dominates a fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+
+from gaussmix import kernel
+from gaussmix.covariance import CovarianceFamily
+from gaussmix.fit.k_means import k_means, k_means_plus_plus, nearest
+from gaussmix.model import Mixture
+from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Moments, Scatter, buffer_size
+from gaussmix.prior import Prior
+from gaussmix.source import Partition
+from gaussmix.types import Float64Array, FloatArray, IntArray
+
+_PSEUDO_ROWS: Final = 1.0  # rows of the pooled covariance lent to each component of a start
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Hold the rows that a start looks at.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, D)
+    weight : ndarray of shape (n,)
+    unit : ndarray of shape (D,)
+        Standard deviations of the features, or one common value.
+    """
+
+    X: FloatArray
+    weight: Float64Array
+    unit: Float64Array
+
+    @cached_property
+    def standardized(self) -> Float64Array:
+        """Rows about their mean in units of ``unit``, so that starts do not depend on the features' units."""
+        X = self.X.astype(np.float64)
+        return np.ascontiguousarray((X - X.mean(axis=0)) / self.unit)
+
+
+Start = Callable[[Sample, int, np.random.Generator], Any]
+
+
+def _k_means(sample: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
+    return k_means(sample.standardized, sample.weight, n_components, rng)
+
+
+def _k_means_plus_plus(sample: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
+    Z = sample.standardized
+    return nearest(Z, Z[k_means_plus_plus(Z, sample.weight, n_components, rng)])
+
+
+def _random(sample: Sample, n_components: int, rng: np.random.Generator) -> Float64Array:
+    responsibilities = rng.random((len(sample.X), n_components))
+    return responsibilities / responsibilities.sum(axis=1, keepdims=True)
+
+
+def _random_from_data(sample: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
+    Z = sample.standardized
+    possible = np.flatnonzero(sample.weight > 0)
+    rows = rng.choice(possible, n_components, replace=len(possible) < n_components)
+    return nearest(Z, Z[rows])
+
+
+STARTS: dict[str, Start] = {
+    "kmeans": _k_means,
+    "k-means++": _k_means_plus_plus,
+    "random": _random,
+    "random_from_data": _random_from_data,
+}
+
+
+def start_from_labels(
+    blocks: Sequence[Partition],
+    labels: IntArray,
+    n_components: int,
+    family: CovarianceFamily,
+    prior: Prior,
+) -> Mixture:
+    """Return the mixture whose components are the labelled groups, each lent a row of pooled covariance.
+
+    Parameters
+    ----------
+    blocks : sequence of Partition
+        Consecutive rows.
+    labels : ndarray of shape (n,)
+        0 … K − 1 for each row of the blocks.
+    n_components : int
+    family : CovarianceFamily
+    prior : Prior
+    """
+    identity = np.eye(n_components)
+    return start_from_responsibilities(blocks, labels, n_components, family, prior, identity)
+
+
+def start_from_responsibilities(
+    blocks: Sequence[Partition],
+    responsibilities: Any,
+    n_components: int,
+    family: CovarianceFamily,
+    prior: Prior,
+    rows_of: Float64Array | None = None,
+) -> Mixture:
+    """Return the M-step from given responsibilities.
+
+    Parameters
+    ----------
+    blocks : sequence of Partition
+    responsibilities : ndarray of shape (n, K), or (n,) indices into ``rows_of``
+    n_components : int
+    family : CovarianceFamily
+    prior : Prior
+    rows_of : ndarray, optional
+        Table of rows of responsibilities, for labels.
+    """
+    first_rows, _ = blocks[0].load()
+    reference = np.repeat(first_rows.mean(axis=0, dtype=np.float64)[None], n_components, axis=0)
+    for scatter in (TRACE, family.scatter):  # about the blocks' mean for the means, then about the means
+        parts = _responsible(blocks, responsibilities, rows_of)
+        sums = [_given(X, shares, reference, scatter) for X, shares in parts]
+        total = sums[0]
+        for part in sums[1:]:
+            total = total + part
+        reference = total.about_means()[1]
+    return Mixture.from_moments(_lend_pooled(total), family, prior)
+
+
+def _responsible(
+    blocks: Sequence[Partition], responsibilities: Any, rows_of: Float64Array | None
+) -> Iterator[tuple[FloatArray, Float64Array]]:
+    """Yield each block's rows with their weighted responsibilities, (n, K)."""
+    start = 0
+    for block in blocks:
+        X, weight = block.load()
+        part = responsibilities[start : start + len(X)]
+        shares = np.asarray(part, np.float64) if rows_of is None else rows_of[part]
+        yield X, np.ascontiguousarray(shares if weight is None else shares * weight[:, None])
+        start += len(X)
+
+
+# Which kernel gives a scatter, what it accumulates, and how that is reduced to the scatter.
+_GIVEN: dict[str, tuple[Callable[..., None], Scatter, Callable[[Float64Array], Float64Array]]] = {
+    FULL.name: (kernel.dense_moments_given, FULL, lambda second: second),
+    POOLED.name: (kernel.dense_moments_given, FULL, lambda second: second.sum(axis=0)),
+    DIAGONAL.name: (kernel.diagonal_moments_given, DIAGONAL, lambda second: second),
+    TRACE.name: (kernel.diagonal_moments_given, DIAGONAL, lambda second: second.sum(axis=1)),
+}
+
+
+def _given(X: FloatArray, responsibilities: Float64Array, reference: Float64Array, scatter: Scatter) -> Moments:
+    function, accumulated, reduce = _GIVEN[scatter.name]
+    K, D = reference.shape
+    rounded = reference.astype(X.dtype).astype(np.float64)
+    out = np.empty(buffer_size(accumulated, K, D))
+    function(X, responsibilities, rounded, out)
+    second = reduce(Moments(out, rounded, accumulated).second)
+    head = out[: buffer_size(scatter, K, D) - second.size]
+    return Moments(np.concatenate([head, second.ravel()]), rounded, scatter)
+
+
+def _lend_pooled(moments: Moments) -> Moments:
+    """Add to each component a row's worth of the covariance pooled over all, at the component's mean.
+
+    Groups of a few rows would otherwise start with singular covariances.
+    """
+    count, means, scatter = moments.about_means()
+    K, D = means.shape
+    if moments.scatter is not POOLED:
+        scatter = scatter + _PSEUDO_ROWS * scatter.sum(axis=0) / count.sum()
+    lent = count + _PSEUDO_ROWS
+    head = np.concatenate([[0.0, lent.sum()], lent, np.zeros(K * D)])
+    return Moments(np.concatenate([head, scatter.ravel()]), means, moments.scatter)

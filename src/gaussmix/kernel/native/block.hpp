@@ -1,0 +1,206 @@
+// Micro-blocks: the rows of a call, some hundred at a time, transposed to one array a feature.
+//
+// A micro-block is the unit that stays in the caches while all components pass over it. Layout: feature
+// a of row i is at x[a * ld + i]; ld is a whole number of strips and one cache line more, so that the
+// arrays of neighbouring features fall into different sets of the caches. The last strip is filled up with
+// copies of the last row at weight 0; no other masks exist. A micro-block whose rows all weigh 1 has
+// weight == nullptr.
+#pragma once
+
+#include <cstdlib>
+#include <new>
+
+#include "interface.hpp"
+#include "simd.hpp"
+
+namespace gaussmix::GAUSSMIX_ISA {
+
+using std::size_t;
+
+/// An array aligned to cache lines, freed at the end of its scope. Contents start undefined.
+template <class T>
+class Buffer {
+public:
+    Buffer() : data_(nullptr) {}
+    explicit Buffer(size_t count) : data_(nullptr) { resize(count); }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    ~Buffer() { std::free(data_); }
+    void resize(size_t count) {
+        std::free(data_);
+        void* memory = nullptr;
+        data_ = nullptr;
+        if (posix_memalign(&memory, 64, count * sizeof(T) + kVectorBytes)) throw std::bad_alloc();
+        data_ = static_cast<T*>(memory);
+    }
+    void fill(size_t count, T value) {
+        for (size_t i = 0; i < count; ++i) data_[i] = value;
+    }
+    operator T*() { return data_; }
+    operator const T*() const { return data_; }
+
+private:
+    T* data_;
+};
+
+constexpr size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+constexpr size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+constexpr size_t rounded_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+/// Rows of a micro-block: `arrays` numbers a row must stay in the second-level cache.
+template <class T>
+size_t micro_block_rows(size_t n_rows, size_t arrays) {
+    constexpr size_t cache = kVectorBytes == 64 ? 1 << 20 : 1 << 18, most_strips = 16;
+    const size_t fitting = cache / (arrays * sizeof(T) * kStrip<T>);
+    const size_t strips = larger(1, smaller(fitting, most_strips));
+    return smaller(strips * kStrip<T>, rounded_up(larger(n_rows, 1), kStrip<T>));
+}
+
+/// Distance of two features' arrays, for micro-blocks of `rows`.
+template <class T>
+size_t leading_dimension(size_t rows) {
+    return rows + 64 / sizeof(T);
+}
+
+template <class T, int D, int A, size_t... I>
+GAUSSMIX_INLINE Vec<T> every_third(const Vec<T>* v, std::index_sequence<I...>) {
+    constexpr int W = kLanes<T>;
+    const Vec<T> two = __builtin_shufflevector(v[0], v[1], (int(I) * D + A < 2 * W ? int(I) * D + A : 0)...);
+    return __builtin_shufflevector(two, v[2], (int(I) * D + A < 2 * W ? int(I) : int(I) * D + A - W)...);
+}
+template <class T, int A, size_t... I>
+GAUSSMIX_INLINE Vec<T> every_second(Vec<T> a, Vec<T> b, std::index_sequence<I...>) {
+    return __builtin_shufflevector(a, b, (2 * int(I) + A)...);
+}
+
+/// Column A of kLanes rows of D <= 4 numbers, which fill D vectors.
+template <class T, int D, int A>
+GAUSSMIX_INLINE Vec<T> column(const Vec<T>* v) {
+    constexpr LaneIndex<T> lanes{};
+    if constexpr (D == 1) return v[0];
+    else if constexpr (D == 2) return every_second<T, A>(v[0], v[1], lanes);
+    else if constexpr (D == 3) return every_third<T, D, A>(v, lanes);
+    else
+        return every_second<T, A / 2>(every_second<T, A % 2>(v[0], v[1], lanes),
+                                      every_second<T, A % 2>(v[2], v[3], lanes), lanes);
+}
+
+template <class T, int D, int A = 0>
+GAUSSMIX_INLINE void split_columns(const Vec<T>* v, const T* anchor, T* out, size_t ld) {
+    if constexpr (A < D) {
+        store(out + A * ld, column<T, D, A>(v) - broadcast(anchor ? anchor[A] : T(0)));
+        split_columns<T, D, A + 1>(v, anchor, out, ld);
+    }
+}
+
+/// kLanes rows of D <= 4 numbers.
+template <class T, int D>
+GAUSSMIX_INLINE void transpose_narrow(const T* x, const T* anchor, T* out, size_t ld) {
+    Vec<T> v[D];
+    GAUSSMIX_UNROLL
+    for (int a = 0; a < D; ++a) v[a] = load(x + a * kLanes<T>);
+    split_columns<T, D>(v, anchor, out, ld);
+}
+
+/// kLanes rows of d >= 5 numbers. Where d is below the lanes, rows are read beyond their end.
+template <class T>
+GAUSSMIX_INLINE void transpose_wide(const T* x, size_t d, const T* anchor, T* out, size_t ld) {
+    constexpr size_t W = kLanes<T>;
+    for (size_t from = 0; from < d; from += W) {
+        const size_t a = from + W <= d ? from : (d >= W ? d - W : 0);  // the last square overlaps its neighbour
+        Vec<T> v[W];
+        GAUSSMIX_UNROLL
+        for (size_t row = 0; row < W; ++row) v[row] = load(x + row * d + a);
+        transpose<T>(v);
+        GAUSSMIX_UNROLL
+        for (size_t j = 0; j < W; ++j)
+            if (j < d) store(out + (a + j) * ld, v[j] - broadcast(anchor ? anchor[a + j] : T(0)));
+    }
+}
+
+/// Transposes n rows less the anchor (null: none) and fills up to `padded` with copies of the last one.
+/// `end` is the end of the readable memory behind x.
+template <class T>
+void transpose_rows(const T* x, size_t n, size_t padded, size_t d, const T* end, const T* anchor, T* out, size_t ld) {
+    constexpr size_t W = kLanes<T>;
+    const size_t read = d <= 4 ? W * d : (W - 1) * d + larger(d, W);  // numbers that one step reads
+    size_t i = 0;
+    for (; i + W <= n && size_t(end - (x + i * d)) >= read; i += W) {
+        const T* from = x + i * d;
+        if (d == 1) transpose_narrow<T, 1>(from, anchor, out + i, ld);
+        else if (d == 2) transpose_narrow<T, 2>(from, anchor, out + i, ld);
+        else if (d == 3) transpose_narrow<T, 3>(from, anchor, out + i, ld);
+        else if (d == 4) transpose_narrow<T, 4>(from, anchor, out + i, ld);
+        else transpose_wide<T>(from, d, anchor, out + i, ld);
+    }
+    for (; i < padded; ++i) {
+        const T* from = x + smaller(i, n - 1) * d;
+        for (size_t a = 0; a < d; ++a) out[a * ld + i] = from[a] - (anchor ? anchor[a] : T(0));
+    }
+}
+
+/// A power of two that brings the largest of n weights near 1, so that weights of any size fit a float.
+inline double power_near(const double* weight, size_t n) {
+    double most = 0;
+    for (size_t i = 0; i < n; ++i) most = weight[i] > most ? weight[i] : most;
+    return most > 0 && most < __builtin_inf() ? __builtin_ldexp(1.0, -__builtin_ilogb(most)) : 1.0;
+}
+
+/// The rows of a call as a sequence of transposed micro-blocks.
+template <class T>
+class MicroBlocks {
+public:
+    /// `arrays` is the number of values of T that the pass keeps for each row.
+    MicroBlocks(const Rows<T>& data, size_t arrays, const T* anchor)
+        : data_(data), anchor_(anchor), capacity(micro_block_rows<T>(data.n_rows, arrays)),
+          ld(leading_dimension<T>(capacity)), x_(data.n_features * ld), weight_(ld),
+          scale_(data.weight ? power_near(data.weight, data.n_rows) : 1.0) {}
+
+    /// Moves to the next micro-block; false at the end.
+    bool next() {
+        first += n;
+        if (first >= data_.n_rows) return false;
+        n = smaller(capacity, data_.n_rows - first);
+        padded_rows = rounded_up(n, kStrip<T>);
+        const size_t d = data_.n_features;
+        transpose_rows(data_.x + first * d, n, padded_rows, d, data_.x + data_.n_rows * d, anchor_, x_, ld);
+        set_weights();
+        return true;
+    }
+
+    /// What sums over weighted rows must be multiplied by.
+    double unscale() const { return 1.0 / scale_; }
+    const T* x() const { return x_; }
+    const T* weight() const { return weighted_ ? static_cast<const T*>(weight_) : nullptr; }
+
+private:
+    void set_weights() {
+        weighted_ = data_.weight || padded_rows > n;
+        if (!weighted_) return;
+        for (size_t i = 0; i < padded_rows; ++i)
+            weight_[i] = i >= n ? T(0) : data_.weight ? T(data_.weight[first + i] * scale_) : T(1);
+    }
+
+    const Rows<T>& data_;
+    const T* anchor_;
+
+public:
+    const size_t capacity, ld;
+    size_t first = 0, n = 0, padded_rows = 0;
+
+private:
+    Buffer<T> x_, weight_;
+    double scale_;
+    bool weighted_ = false;
+};
+
+/// Total weight of the rows.
+template <class T>
+double total_weight(const Rows<T>& data) {
+    if (!data.weight) return double(data.n_rows);
+    double total = 0;
+    for (size_t i = 0; i < data.n_rows; ++i) total += data.weight[i];
+    return total;
+}
+
+}  // namespace gaussmix::GAUSSMIX_ISA

@@ -1,0 +1,68 @@
+// What every build of the kernel offers to the bindings: a table of plain functions.
+//
+// This header is compiled once for each instruction set and once for the bindings, so it holds
+// declarations only: nothing here may become code that the linker could share between builds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gaussmix {
+
+/// Rows of one block: x is (n_rows, n_features), C-contiguous; weight is (n_rows,) or null.
+template <class T>
+struct Rows {
+    const T* x;
+    const double* weight;
+    std::size_t n_rows, n_features;
+};
+
+/// Parameters of a mixture. log_constant (K,) in nats; means (K, D); precision as the representation has it.
+struct Parameters {
+    std::size_t n_components;
+    const double* log_constant;
+    const double* means;
+    const double* precision;
+};
+
+/// What evaluate() writes, row by row.
+enum class Part : int { log_joint = 0, posterior = 1, log_prob = 2, labels = 3 };
+
+/// Fused E-step and moments: overwrites out = [log-likelihood, weight, count, first, second].
+template <class T>
+using MomentsFunction = void (*)(const Rows<T>&, const Parameters&, bool hard, double* out);
+
+/// One part of the E-step; out has the rows' type, or int64 for labels.
+template <class T>
+using EvaluateFunction = void (*)(const Rows<T>&, const Parameters&, Part, void* out);
+
+/// Moments for given responsibilities (n_rows, K), which already contain the weights.
+template <class T>
+using GivenFunction = void (*)(const Rows<T>&, const double* responsibilities, const double* reference,
+                               std::size_t n_components, double* out);
+
+/// The four representations of the covariances, in the order in which the tables hold them.
+enum Representation : int { dense, shared, diagonal, spherical, n_representations };
+
+template <class T>
+struct Passes {
+    MomentsFunction<T> moments[n_representations];
+    EvaluateFunction<T> evaluate[n_representations];
+    GivenFunction<T> dense_given, diagonal_given;
+};
+
+struct KernelTable {
+    const char* name;
+    Passes<float> of_float;
+    Passes<double> of_double;
+    /// Inverse Cholesky factors of (K, D, D) covariances; see cholesky.hpp.
+    void (*precision_cholesky)(const double* covariances, std::size_t n_components, std::size_t n_features,
+                               double* factors, double* log_determinants, bool* ok);
+};
+
+namespace v2 { const KernelTable& table(); }
+namespace v3 { const KernelTable& table(); }
+namespace v4 { const KernelTable& table(); }
+namespace plain { const KernelTable& table(); }
+
+}  // namespace gaussmix

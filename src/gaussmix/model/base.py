@@ -1,0 +1,28 @@
+"""The model's contract: what the EM loop needs to know of it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, Self, runtime_checkable
+
+from gaussmix.types import Float64Array, FloatArray
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Frozen parameters. ``e_step`` summarises rows, ``m_step`` returns the next model."""
+
+    def e_step(self, X: FloatArray, weight: Float64Array | None) -> Any:
+        """Return the additive moments of one block of rows."""
+        ...
+
+    def m_step(self, moments: Any) -> Self:
+        """Return a new model of at least the same lower bound for the rows behind ``moments``."""
+        ...
+
+    def lower_bound(self, moments: Any) -> float:
+        """Return the objective per unit of weight, from moments that this model's E-step made."""
+        ...
+
+    def movement(self, previous: Self) -> float:
+        """Return how far the parameters moved since ``previous``, in units of the components' spread."""
+        ...

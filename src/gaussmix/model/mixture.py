@@ -1,0 +1,236 @@
+"""The Gaussian mixture p(x) = Σ_k π_k N(x | μ_k, Σ_k) as a frozen distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from gaussmix.covariance import CovarianceFamily, Covariances, resolve_family
+from gaussmix.errors import ParameterError
+from gaussmix.moments import Moments
+from gaussmix.prior import Flat, Prior
+from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
+
+_SUM_TOLERANCE: Final = 1e-6  # how far from 1 the sum of given weights may be
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Describe a Gaussian mixture: density, posteriors, sampling, and one step of EM.
+
+    Build it with ``Mixture.from_parameters``, or take ``estimator.mixture_`` of a fit.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (K,)
+        Mixing weights, non-negative, of sum 1.
+    means : ndarray of shape (K, D)
+    covariances : Covariances
+        ``covariances.parameters()`` is the array in scikit-learn's shape, ``covariances.to_dense()`` (K, D, D).
+    family : CovarianceFamily
+        How ``m_step`` estimates covariances.
+    prior : Prior
+        What ``m_step`` believes before the data.
+    collapsed : ndarray of shape (K,)
+        True where the last M-step left a component without rows or with a singular covariance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaussmix import Mixture
+    >>> mixture = Mixture.from_parameters([0.5, 0.5], [[-2.0], [2.0]], [[[1.0]], [[1.0]]])
+    >>> mixture.predict([[-1.0], [3.0]])
+    array([0, 1])
+    >>> float(np.exp(mixture.log_prob([[0.0]])[0]).round(6))
+    0.053991
+    """
+
+    weights: Float64Array
+    means: Float64Array
+    covariances: Covariances
+    family: CovarianceFamily
+    prior: Prior
+    collapsed: BoolArray = field(repr=False)
+
+    @classmethod
+    def from_parameters(
+        cls,
+        weights: object,
+        means: object,
+        covariances: object,
+        covariance_type: str | CovarianceFamily = "full",
+        prior: Prior | None = None,
+    ) -> Mixture:
+        """Return the mixture with these parameters.
+
+        Parameters
+        ----------
+        weights : array-like of shape (K,)
+        means : array-like of shape (K, D)
+        covariances : array-like
+            (K, D, D) for ``"full"``, (D, D) for ``"tied"``, (K, D) for ``"diag"``, (K,) for ``"spherical"``.
+        covariance_type : str or CovarianceFamily
+        prior : Prior, optional
+            For ``m_step``; maximum likelihood without it.
+
+        Raises
+        ------
+        ParameterError
+            If shapes disagree, weights are not a distribution or a covariance is not positive definite.
+        """
+        family = resolve_family(covariance_type)
+        weights = _finite_array("weights", weights, 1)
+        means = _finite_array("means", means, 2)
+        K, D = means.shape
+        if weights.shape != (K,):
+            raise ParameterError(f"weights should have shape ({K},) as there are {K} means, got {weights.shape}")
+        if (weights < 0).any() or abs(weights.sum() - 1) > _SUM_TOLERANCE:
+            raise ParameterError(f"weights should be non-negative and sum to 1, but sum to {weights.sum():g}")
+        stored = family.from_parameters(np.array(covariances, dtype=np.float64), K, D)
+        prior = Flat(np.zeros(D), np.zeros(D)) if prior is None else prior
+        return cls(weights / weights.sum(), means, stored, family, prior, np.zeros(K, bool))
+
+    @classmethod
+    def from_moments(
+        cls, moments: Moments, family: CovarianceFamily, prior: Prior, previous: Covariances | None = None
+    ) -> Mixture:
+        """Return the M-step's mixture; ``previous`` as in ``CovarianceFamily.estimate``."""
+        posterior = prior.update(moments)
+        covariances = family.estimate(
+            posterior.scatter, posterior.count, posterior.means.shape[1], previous=previous
+        )
+        collapsed = (posterior.count == 0) | covariances.singular
+        if covariances.singular.any():
+            covariances = covariances.floored(prior.floor)
+        return cls(posterior.weights, posterior.means, covariances, family, prior, collapsed)
+
+    @property
+    def covariance_type(self) -> str:
+        """The name of the covariance family."""
+        return self.family.name
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return self.means.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return self.means.shape[1]
+
+    @property
+    def n_parameters(self) -> int:
+        """Free parameters: of the covariances, K·D of the means, K − 1 of the weights."""
+        K, D = self.means.shape
+        return self.family.n_parameters(K, D) + K * D + K - 1
+
+    @cached_property
+    def log_weights(self) -> Float64Array:
+        """log π_k, −inf for a weight of zero, shape (K,)."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.weights)
+
+    def e_step(self, X: FloatArray, weight: Float64Array | None = None) -> Moments:
+        """Return the moments of one C-contiguous block of rows under this model's posteriors."""
+        return self.covariances.moments(X, weight, self.log_weights, self.means)
+
+    def m_step(self, moments: Moments) -> Mixture:
+        """Return the mixture that maximises the expected log-likelihood (and prior) given the moments.
+
+        A component without rows keeps its mean and covariance; a singular covariance is raised by the prior's
+        ``floor``. Both are marked in ``collapsed``.
+        """
+        return Mixture.from_moments(moments, self.family, self.prior, previous=self.covariances)
+
+    def lower_bound(self, moments: Moments) -> float:
+        """Return the mean log-likelihood per unit of weight, in nats."""
+        return moments.log_likelihood / moments.weight
+
+    def movement(self, previous: Mixture) -> float:
+        """Return the relative distance of the parameters from ``previous``.
+
+        The root of Σ_k [|Δμ_k / s_k|² + (Δπ_k)² / π_k] + Σ (Δσ_kab / (s_ka s_kb))², with s the standard
+        deviations: a number without units, the same for rescaled data.
+        """
+        sd = self.covariances.standard_deviations()
+        alive = self.weights > 0
+        change_of_means = (self.means - previous.means) / sd
+        change_of_weights = (self.weights - previous.weights)[alive] / np.sqrt(self.weights[alive])
+        square = float(np.vdot(change_of_means, change_of_means) + np.vdot(change_of_weights, change_of_weights))
+        return float(np.sqrt(square + self.covariances.movement(previous.covariances)))
+
+    def select(self, components: IntArray) -> Mixture:
+        """Return the mixture of the listed components only, weights rescaled to sum to 1."""
+        weights = self.weights[components]
+        return Mixture(
+            weights / weights.sum(),
+            self.means[components],
+            self.covariances.select(components),
+            self.family,
+            self.prior,
+            self.collapsed[components],
+        )
+
+    def log_prob(self, X: object) -> FloatArray:
+        """Return log p(x), shape (n,), in nats, for rows ``X`` of shape (n, D)."""
+        return self.covariances.log_prob(self._rows(X), self.log_weights, self.means)
+
+    def log_joint(self, X: object) -> FloatArray:
+        """Return log π_k + log N(x | μ_k, Σ_k), shape (n, K), in nats."""
+        return self.covariances.log_joint(self._rows(X), self.log_weights, self.means)
+
+    def posterior(self, X: object) -> FloatArray:
+        """Return P(k | x), shape (n, K)."""
+        return self.covariances.posterior(self._rows(X), self.log_weights, self.means)
+
+    def predict(self, X: object) -> IntArray:
+        """Return the most probable component of each row, shape (n,)."""
+        return self.covariances.labels(self._rows(X), self.log_weights, self.means)
+
+    def sample(
+        self, n: int, rng: np.random.Generator | int | None = None
+    ) -> tuple[Float64Array, IntArray]:
+        """Draw rows from the mixture, grouped by component.
+
+        Parameters
+        ----------
+        n : int
+        rng : numpy.random.Generator or seed, optional
+
+        Returns
+        -------
+        X : ndarray of shape (n, D)
+        labels : ndarray of shape (n,)
+            The component of each row.
+        """
+        if n < 1:
+            raise ParameterError(f"sample needs a positive number of rows, got {n}")
+        rng = np.random.default_rng(rng)
+        counts = rng.multinomial(n, self.weights)
+        rows = [
+            self.means[k] + self.covariances.colorize(rng.standard_normal((count, self.n_features)), k)
+            for k, count in enumerate(counts)
+        ]
+        return np.concatenate(rows), np.repeat(np.arange(self.n_components), counts)
+
+    def _rows(self, X: object) -> FloatArray:
+        """Return ``X`` as the kernels take it: two-dimensional, contiguous, float32 or float64."""
+        rows = np.asarray(X)
+        if rows.dtype not in (np.float32, np.float64):
+            rows = rows.astype(np.float64)
+        if rows.ndim != 2 or rows.shape[1] != self.n_features:
+            raise ParameterError(f"X should have shape (n, {self.n_features}), got {rows.shape}")
+        return np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("="))
+
+
+def _finite_array(name: str, values: object, ndim: int) -> Float64Array:
+    array = np.array(values, dtype=np.float64)
+    if array.ndim != ndim or not array.size:
+        raise ParameterError(f"{name} should be a non-empty array of {ndim} dimension(s), got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ParameterError(f"{name} should be finite numbers")
+    return array

@@ -1,0 +1,160 @@
+"""Additive sufficient statistics of a Gaussian mixture.
+
+For component k, with w_i the weight of row i and r_ik its responsibility::
+
+    count_k  = Σ_i w_i r_ik
+    first_k  = Σ_i w_i r_ik (x_i − m_k)
+    second_k = Σ_i w_i r_ik (x_i − m_k)(x_i − m_k)ᵀ      (or a part of it: see ``Scatter``)
+
+about a reference point m_k near the component's mean, so that nothing cancels however far the data lie
+from the origin (Chan, Golub & LeVeque 1983). Moments of disjoint sets of rows add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussmix.types import Float64Array
+
+_HEADER = 2  # log-likelihood and total weight stand before the counts
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """Which part of the second moments a covariance family needs.
+
+    Attributes
+    ----------
+    name : str
+    shape : callable
+        ``(K, D) -> shape`` of the array.
+    about_mean : callable
+        ``(second, count, shift) -> scatter`` about the components' own means, which lie ``shift`` (K, D) from
+        the reference.
+    add_diagonal : callable
+        ``(scatter, count, variance) -> scatter`` with ``count_k · diag(variance)`` added to each component's
+        scatter; ``variance`` has shape (D,).
+    """
+
+    name: str
+    shape: Callable[[int, int], tuple[int, ...]]
+    about_mean: Callable[[Float64Array, Float64Array, Float64Array], Float64Array]
+    add_diagonal: Callable[[Float64Array, Float64Array, Float64Array], Float64Array]
+
+
+def _full_about_mean(second: Float64Array, count: Float64Array, shift: Float64Array) -> Float64Array:
+    weighted = count[:, None] * shift
+    return second - weighted[:, :, None] * shift[:, None, :]
+
+
+def _full_add_diagonal(scatter: Float64Array, count: Float64Array, variance: Float64Array) -> Float64Array:
+    added = scatter.copy()
+    diagonal = np.einsum("kdd->kd", added)  # a view
+    diagonal += count[:, None] * variance
+    return added
+
+
+def _pooled_add_diagonal(scatter: Float64Array, count: Float64Array, variance: Float64Array) -> Float64Array:
+    return scatter + np.diag(count.sum() * variance)
+
+
+FULL = Scatter("full", lambda K, D: (K, D, D), _full_about_mean, _full_add_diagonal)
+POOLED = Scatter(
+    "pooled",
+    lambda K, D: (D, D),
+    lambda second, count, shift: second - (count[:, None] * shift).T @ shift,
+    _pooled_add_diagonal,
+)
+DIAGONAL = Scatter(
+    "diagonal",
+    lambda K, D: (K, D),
+    lambda second, count, shift: second - count[:, None] * shift * shift,
+    lambda scatter, count, variance: scatter + count[:, None] * variance,
+)
+TRACE = Scatter(
+    "trace",
+    lambda K, D: (K,),
+    lambda second, count, shift: second - count * np.einsum("kd,kd->k", shift, shift),
+    lambda scatter, count, variance: scatter + count * variance.sum(),
+)
+
+
+def buffer_size(scatter: Scatter, n_components: int, n_features: int) -> int:
+    """Return the number of float64 values that moments of this kind take."""
+    n_second = int(np.prod(scatter.shape(n_components, n_features)))
+    return _HEADER + n_components * (1 + n_features) + n_second
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Hold the moments of some rows in one float64 buffer, so that adding two is one vector addition.
+
+    Parameters
+    ----------
+    buffer : ndarray of shape (size,)
+        Log-likelihood, total weight, ``count``, ``first``, ``second``, in this order.
+    reference : ndarray of shape (K, D)
+        The points m_k about which first and second moments are taken.
+    scatter : Scatter
+        Which second moments the buffer holds.
+    """
+
+    buffer: Float64Array
+    reference: Float64Array
+    scatter: Scatter
+
+    @property
+    def log_likelihood(self) -> float:
+        """Σ_i w_i log p(x_i), a total in nats."""
+        return float(self.buffer[0])
+
+    @property
+    def weight(self) -> float:
+        """Σ_i w_i."""
+        return float(self.buffer[1])
+
+    @property
+    def count(self) -> Float64Array:
+        """Σ_i w_i r_ik, shape (K,)."""
+        return self.buffer[_HEADER : _HEADER + self.reference.shape[0]]
+
+    @property
+    def first(self) -> Float64Array:
+        """First moments about the reference, shape (K, D)."""
+        start = _HEADER + self.reference.shape[0]
+        return self.buffer[start : start + self.reference.size].reshape(self.reference.shape)
+
+    @property
+    def second(self) -> Float64Array:
+        """Second moments about the reference, of shape ``scatter.shape(K, D)``."""
+        start = _HEADER + self.reference.shape[0] + self.reference.size
+        return self.buffer[start:].reshape(self.scatter.shape(*self.reference.shape))
+
+    def __add__(self, other: Moments) -> Moments:
+        """Add the moments of two disjoint sets of rows.
+
+        Raises
+        ------
+        ValueError
+            If the two are about different reference points or of different kinds.
+        """
+        same = self.reference is other.reference or np.array_equal(self.reference, other.reference)
+        if not same or self.scatter is not other.scatter:
+            raise ValueError("moments about different reference points, or of different kinds, do not add")
+        return Moments(self.buffer + other.buffer, self.reference, self.scatter)
+
+    def __mul__(self, factor: float) -> Moments:
+        """Return the moments with every row's weight times ``factor``."""
+        return Moments(self.buffer * factor, self.reference, self.scatter)
+
+    def about_means(self) -> tuple[Float64Array, Float64Array, Float64Array]:
+        """Return count (K,), the means (K, D) and the scatter about these means.
+
+        A component without rows keeps its reference as mean and has no scatter.
+        """
+        count = self.count
+        shift = self.first / np.where(count > 0, count, 1.0)[:, None]
+        return count, self.reference + shift, self.scatter.about_mean(self.second, count, shift)

@@ -1,0 +1,219 @@
+"""A mixture in one ``.safetensors`` file, and back, bit for bit.
+
+Three float64 tensors, ``weights`` (K,), ``means`` (K, D) and ``covariances`` in scikit-learn's shape for the
+covariance type, and one JSON text (`metadata`). Equal content gives equal bytes. A file is believed only
+after all of it was checked: sizes, keys, types, shapes, the SHA-256, finite values, weights that sum to 1,
+symmetric positive definite covariances. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaussmix.covariance import FAMILIES
+from gaussmix.errors import ModelFormatError, ParameterError
+from gaussmix.model.mixture import Mixture
+from gaussmix.persistence import container, metadata
+from gaussmix.persistence.atomic import write_atomically
+from gaussmix.types import Float64Array
+
+WEIGHT_TOLERANCE = 1e-9  # |Σ_k π_k − 1|; the sum of K rounded weights is far closer
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """What a model file holds.
+
+    Attributes
+    ----------
+    mixture : Mixture
+    feature_names : tuple of str or None
+        Names of the D features, in the order of the means' columns.
+    fit : dict or None
+        How the fit went: ``n_iter``, ``converged``, ``lower_bound``, ``n_rows``, ``reg_covar``, ``tol``,
+        ``init_params``, ``degenerate`` and whatever else was saved. A number that was not finite is None.
+    """
+
+    mixture: Mixture
+    feature_names: tuple[str, ...] | None = None
+    fit: dict[str, Any] | None = None
+
+
+def save(
+    mixture: Mixture,
+    path: str | os.PathLike[str],
+    *,
+    feature_names: Sequence[str] | None = None,
+    fit: metadata.FitHistory | None = None,
+) -> None:
+    """Write a mixture to a model file, whole or not at all.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    path : path-like
+        Conventionally ending in ``.safetensors``.
+    feature_names : sequence of D str, optional
+    fit : mapping, optional
+        The fit's history: numbers, text, lists and tables of these.
+
+    Raises
+    ------
+    ParameterError
+        If the names or the history cannot be stored.
+    OSError
+        If the file cannot be written; what was at ``path`` is unchanged.
+    """
+    write_atomically(path, dumps(mixture, feature_names=feature_names, fit=fit))
+
+
+def load(path: str | os.PathLike[str]) -> SavedModel:
+    """Return the model in a file.
+
+    Raises
+    ------
+    ModelFormatError
+        If the file is not a sound model file of this version or an earlier one.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        data = _read(Path(path))
+    except ModelFormatError as error:
+        raise _named(path, error) from None
+    return loads(data, name=str(path))
+
+
+def dumps(
+    mixture: Mixture,
+    *,
+    feature_names: Sequence[str] | None = None,
+    fit: metadata.FitHistory | None = None,
+) -> bytes:
+    """Return the bytes of a mixture's model file; the parameters are those of `save`."""
+    from safetensors.numpy import save as serialize  # here: most sessions neither save nor load
+
+    if mixture.covariance_type not in FAMILIES:
+        raise ParameterError(
+            f"the model cannot be saved: its covariance family {mixture.covariance_type!r} is none of "
+            f"{', '.join(FAMILIES)}, so that nobody could load it"
+        )
+    tensors = {
+        "weights": mixture.weights,
+        "means": mixture.means,
+        "covariances": mixture.covariances.parameters(),
+    }
+    text = metadata.write(
+        mixture.covariance_type, (mixture.n_components, mixture.n_features), feature_names, fit
+    )
+    data = serialize(
+        {name: np.ascontiguousarray(tensor, dtype=np.float64) for name, tensor in tensors.items()},
+        metadata={container.METADATA_KEY: text},
+    )
+    return container.seal(data)
+
+
+def loads(data: bytes, *, name: str = "these bytes") -> SavedModel:
+    """Return the model in the bytes of a model file.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        What the error's sentence calls them.
+
+    Raises
+    ------
+    ModelFormatError
+        If they are not a sound model file of this version or an earlier one.
+    """
+    try:
+        header_bytes = container.header_length(data[: container.PREFIX], len(data))
+        header = container.read_header(data[container.PREFIX : container.PREFIX + header_bytes])
+        container.check_extent(header, header_bytes, len(data))
+        table = metadata.parse(header.metadata)
+        container.check_seal(data, table.get("sha256"))
+        about = metadata.read(table)
+        _check_shapes(about, header.shapes)
+        tensors = _deserialize(data)
+        _check_values(tensors)
+        return SavedModel(_mixture(tensors, about.covariance_type), about.feature_names, about.fit)
+    except ModelFormatError as error:
+        raise _named(name, error) from None
+
+
+def _named(name: str | os.PathLike[str], error: ModelFormatError) -> ModelFormatError:
+    return ModelFormatError(f"{name} is not a usable gaussmix model file: {error}")
+
+
+def _read(path: Path) -> bytes:
+    """Return a file's bytes, read only once its header and its size agree."""
+    if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+        raise ModelFormatError("it is not a regular file")  # opening a pipe could wait for ever
+    with path.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        prefix = stream.read(container.PREFIX)
+        header_bytes = container.header_length(prefix, size)
+        header = stream.read(header_bytes)
+        container.check_extent(container.read_header(header), header_bytes, size)
+        return prefix + header + stream.read(size - len(prefix) - len(header))
+
+
+def _check_shapes(about: metadata.Metadata, shapes: container.Shapes) -> None:
+    family = FAMILIES.get(about.covariance_type)
+    if family is None:
+        raise ModelFormatError(
+            f"its covariance_type {about.covariance_type[:40]!r} is none of {', '.join(FAMILIES)}"
+        )
+    K, D = about.n_components, about.n_features
+    expected = {"weights": (K,), "means": (K, D), "covariances": family.scatter.shape(K, D)}
+    for name, shape in expected.items():
+        if shapes[name] != shape:
+            raise ModelFormatError(
+                f"its {name} have the shape {shapes[name]} where {K} {about.covariance_type} components in "
+                f"{D} features need {shape}"
+            )
+
+
+def _deserialize(data: bytes) -> dict[str, Float64Array]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as deserialize
+
+    try:
+        return deserialize(data)
+    except SafetensorError as error:
+        raise ModelFormatError(f"the safetensors parser refuses it ({error})") from None
+
+
+def _check_values(tensors: dict[str, Float64Array]) -> None:
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise ModelFormatError(f"its {name} are not all finite")
+    weights = tensors["weights"]
+    if (weights < 0).any():
+        raise ModelFormatError(f"the weight of component {int(weights.argmin())} is negative")
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not abs(total - 1) <= WEIGHT_TOLERANCE:
+        raise ModelFormatError(f"its weights sum to {total:.12g}, not 1")
+
+
+def _mixture(tensors: dict[str, Float64Array], covariance_type: str) -> Mixture:
+    """Return the mixture; its own check covers symmetry and positive definiteness (Cholesky)."""
+    try:
+        with np.errstate(all="ignore"):  # what overflows is refused, not warned about
+            mixture = Mixture.from_parameters(
+                tensors["weights"], tensors["means"], tensors["covariances"], covariance_type
+            )
+    except ParameterError as error:
+        raise ModelFormatError(str(error)) from None
+    # from_parameters divides the weights by their sum, which may move the last bit.
+    return dataclasses.replace(mixture, weights=tensors["weights"])

@@ -1,0 +1,7 @@
+"""Belief before the data: a prior turns moments into weights, means, scatter and counts."""
+
+from __future__ import annotations
+
+from gaussmix.prior.base import Flat, Posterior, Prior
+
+__all__ = ["Flat", "Posterior", "Prior"]

@@ -1,0 +1,76 @@
+"""The prior's contract, and the flat prior of maximum likelihood.
+
+Given the means, the likelihood and every conjugate prior are −½ Σ_k [n_k log|Σ_k| + tr(Σ_k⁻¹ W_k)]: a prior
+only adds to W_k and n_k, so a covariance family never needs to know which prior was used.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussmix.moments import Moments
+from gaussmix.types import Float64Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posterior:
+    """What the M-step needs to know about the data and the prior.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (K,)
+    means : ndarray of shape (K, D)
+    scatter : ndarray
+        About ``means``, of the shape that the covariance family asked for.
+    count : ndarray of shape (K,)
+        Covariance = scatter / count. Zero for a component that is left without rows.
+    """
+
+    weights: Float64Array
+    means: Float64Array
+    scatter: Float64Array
+    count: Float64Array
+
+
+class Prior(ABC):
+    """A belief about weights, means and covariances. Implementations are frozen.
+
+    Attributes
+    ----------
+    floor : ndarray of shape (D,)
+        The variance given to a component whose own collapsed, in squared units of the features.
+    """
+
+    floor: Float64Array
+
+    @abstractmethod
+    def update(self, moments: Moments) -> Posterior:
+        """Return the most probable weights and means, and the statistics of the covariances."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flat(Prior):
+    """Maximum likelihood, with every covariance's diagonal raised by ``added_variance``.
+
+    Parameters
+    ----------
+    added_variance : ndarray of shape (D,)
+        Σ_k = W_k / n_k + diag(added_variance); zero for maximum likelihood alone. Squared units of the features.
+    floor : ndarray of shape (D,)
+        See ``Prior``.
+    """
+
+    added_variance: Float64Array
+    floor: Float64Array
+
+    def update(self, moments: Moments) -> Posterior:
+        count, means, scatter = moments.about_means()
+        total = count.sum()
+        if not count.all() or count.min() < np.finfo(float).eps * total:  # less than a rounding error of a row
+            count = np.where(count < np.finfo(float).eps * total, 0.0, count)
+        if self.added_variance.any():
+            scatter = moments.scatter.add_diagonal(scatter, count, self.added_variance)
+        return Posterior(count / total, means, scatter, count)

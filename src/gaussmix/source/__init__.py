@@ -1,0 +1,117 @@
+"""Where rows come from: arrays, memory maps, dataframes, Arrow streams and files.
+
+The registry is ``READERS``: a format of files costs one function and one line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+
+from gaussmix.errors import DataError, DataTypeError, ParameterError, ResourceLimitError
+from gaussmix.source.array import ArraySource
+from gaussmix.source.base import Partition, Source
+from gaussmix.source.check import check_sample_weight, first_non_finite, require_finite
+from gaussmix.source.delimited import read_csv, read_tsv
+from gaussmix.source.files import Reader, read_arrow, read_file, read_npy, read_parquet
+from gaussmix.source.table import is_table, read_table
+
+READERS: dict[str, Reader] = {
+    ".npy": read_npy,
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+    ".parquet": read_parquet,
+    ".arrow": read_arrow,
+    ".feather": read_arrow,
+    ".ipc": read_arrow,
+}
+"""The reader of each extension: ``(path, columns) -> (X, names)``."""
+
+__all__ = [
+    "Source",
+    "Partition",
+    "ArraySource",
+    "as_source",
+    "is_table",
+    "first_non_finite",
+    "require_finite",
+    "check_sample_weight",
+    "READERS",
+]
+
+
+def as_source(
+    data: object, *, columns: Sequence[str] | None = None, sample_weight: object | None = None
+) -> Source:
+    """Return a source of finite rows over whatever holds them.
+
+    Parameters
+    ----------
+    data : str, path, dataframe, Arrow stream, array-like of shape (N, D), or Source
+        A path is read by its extension, one of those in ``READERS``. Arrays and .npy files are not copied;
+        tables and other files become one matrix in memory. A record batch reader is read to its end. A source
+        is returned as it is.
+    columns : sequence of str, optional
+        Columns of a table or file to use, in this order. Default: all.
+    sample_weight : array-like of shape (N,), optional
+        Weights of the rows: finite, none negative, not all zero.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    DataError
+        If rows, columns or weights cannot be used; the message names the file, and the row (from 0) or
+        column.
+    DataTypeError
+        If ``data`` is of a kind that has no dense, readable rows.
+    ParameterError
+        If ``columns`` or ``sample_weight`` do not go with ``data``.
+    MissingDependencyError
+        If reading needs pyarrow and it is not installed.
+    OSError
+        If a file cannot be opened.
+
+    Examples
+    --------
+    >>> source = as_source([[1, 2], [3, 4], [5, 6]])
+    >>> source.n_rows, source.n_features
+    (3, 2)
+    >>> as_source([[1.0, float("nan")]])
+    Traceback (most recent call last):
+        ...
+    gaussmix.errors.DataError: row 0, column 1 is NaN (a missing value): drop the row or fill ...
+    """
+    if isinstance(data, Source):
+        if columns is not None:
+            raise ParameterError(
+                f"columns={columns!r}: a Source has its own columns: choose where it is built"
+            )
+        return data if sample_weight is None else data.with_weight(sample_weight)
+    if isinstance(data, str | PathLike):
+        return _from_file(Path(data), columns, sample_weight)
+    if isinstance(data, Iterator) and not hasattr(data, "__arrow_c_stream__"):
+        raise DataTypeError(
+            f"X is a {type(data).__name__}, which can be read only once: pass an array, numpy.array(list(X))"
+        )
+    if is_table(data):
+        return _checked(*read_table(data, columns), sample_weight)
+    if columns is not None:
+        raise ParameterError(f"columns={columns!r}: an array's columns have no names: choose by X[:, [...]]")
+    return _checked(data, None, sample_weight)
+
+
+def _from_file(path: Path, columns: Sequence[str] | None, sample_weight: object | None) -> Source:
+    try:
+        return _checked(*read_file(path, columns, READERS), sample_weight)
+    except (DataError, ResourceLimitError) as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def _checked(X: object, names: tuple[str, ...] | None, sample_weight: object | None) -> Source:
+    source = ArraySource(X, sample_weight, names)  # type: ignore[arg-type]  # it refuses what is no array
+    require_finite(source)
+    return source

@@ -1,0 +1,113 @@
+"""The project's promises about itself: names, versions, imports, and what its source never does."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import gaussmix
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted((ROOT / "src" / "gaussmix").rglob("*.py"))
+PROSE = {".cff", ".cpp", ".csv", ".hpp", ".json", ".md", ".py", ".rst", ".sh", ".toml", ".txt", ".yaml", ".yml"}
+OPTIONAL = ["dask", "h5py", "hypothesis", "matplotlib", "pandas", "polars", "pyarrow", "rich", "torch", "zarr"]
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "system", "popen"}
+FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "yaml"}
+FORBIDDEN_WORDS = [
+    r"\bsession\b(?!-)",
+    r"(?<![\w&])#\d{1,3}\b",
+    r"\bissues? \d+\b",
+    r"(?<![\w.])/(work|root|tmp/gm)/",
+]
+
+
+def tracked_files() -> list[Path]:
+    """Return the project's text files: git's list, or in an export without git all but what make leaves."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    if listing.returncode == 0:
+        paths = [ROOT / line for line in listing.stdout.splitlines()]
+    else:
+        paths = [p for p in ROOT.rglob("*") if not {".venv", "build", ".git", "_build"} & set(p.parts)]
+    named = {"Makefile", "run", "LICENSE", "CMakeLists.txt"}
+    return [p for p in paths if p.is_file() and (p.suffix in PROSE or p.name in named)]
+
+
+def calls(tree: ast.AST) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def called_name(call: ast.Call) -> str:
+    return getattr(call.func, "id", getattr(call.func, "attr", ""))
+
+
+def imported_roots(tree: ast.AST) -> set[str]:
+    plain = (name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names)
+    origin = (node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return {name.partition(".")[0] for name in [*plain, *origin]}
+
+
+def test_version_changelog_and_citation_agree():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    newest = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert newest is not None
+    assert cited is not None
+    assert gaussmix.__version__ == version == newest[1] == cited[1]
+
+
+def test_public_names_exist_and_are_documented():
+    for name in gaussmix.__all__:
+        public = getattr(gaussmix, name)
+        assert name.startswith("__") or public.__doc__
+
+
+def test_package_is_typed():
+    assert (Path(gaussmix.__file__).parent / "py.typed").exists()
+
+
+def test_import_loads_nothing_optional():
+    program = f"import gaussmix, sys; print([m for m in {OPTIONAL} if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
+def test_source_runs_no_foreign_code(path):
+    tree = ast.parse(path.read_text())
+    names = {called_name(call) for call in calls(tree) if isinstance(call.func, ast.Name)}
+    shells = [k for call in calls(tree) for k in call.keywords if k.arg == "shell"]
+    assert not imported_roots(tree) & FORBIDDEN_MODULES
+    assert not names & FORBIDDEN_CALLS
+    assert not {called_name(call) for call in calls(tree)} & {"system", "popen"}
+    assert not shells
+
+
+@pytest.mark.parametrize("word", FORBIDDEN_WORDS)
+def test_files_name_nothing_outside_the_project(word):
+    found = []
+    for path in tracked_files():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        hits = [n for n, line in enumerate(lines, 1) if re.search(word, line, re.IGNORECASE)]
+        found += [f"{path.relative_to(ROOT)}:{n}" for n in hits if path != Path(__file__)]
+    assert not found
+
+
+MODULES = [m.name for m in pkgutil.walk_packages(gaussmix.__path__, "gaussmix.") if "._" not in m.name]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples(name):
+    module = importlib.import_module(name)
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    assert doctest.testmod(module, optionflags=flags).failed == 0
