@@ -29,7 +29,7 @@ test: install  ## run the tests against the built package (ARGS="tests/kernel -k
 check: $(VENV)/.dependencies  ## lint, types, layers
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
-	PYTHONPATH=src $(BIN)/mypy
+	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
 
 slow: install  ## the long tests, then the whole suite with the NumPy kernel

@@ -30,7 +30,8 @@ gm = GaussianMixture(n_components=2, random_state=0).fit(train)
 threshold = np.quantile(gm.score_samples(train), 0.02)
 strange_benign = gm.score_samples(held_out) < threshold
 strange_malignant = gm.score_samples(malignant) < threshold
-print(f"called strange: {strange_benign.mean():.1%} of unseen benign rows, {strange_malignant.mean():.1%} of malignant")
+print(f"called strange: {strange_benign.mean():.1%} of the benign rows that it has not seen")
+print(f"                {strange_malignant.mean():.1%} of the malignant rows")
 
 # %%
 # Without any threshold: how often is a malignant row less probable than a benign one?

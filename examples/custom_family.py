@@ -3,8 +3,8 @@ A covariance family of your own
 ===============================
 
 A family says which covariance matrices are allowed, and which of them is best for given statistics. This one
-has a single variance for all components and directions (EII in the code of Celeux & Govaert 1995): the mixture
-behind k-means. It asks for the traces of the scatter matrices only, and borrows a representation that exists.
+has a single variance for all components and directions (EII in mclust's code): the mixture behind k-means. It
+asks for the traces of the scatter matrices only, and borrows a representation that exists.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class OneVariance(CovarianceFamily):
 
 
 # %%
-# An instance goes where a name would: everything else, from threads to model files' data sources, is there.
+# An instance goes where a name would. Kernels, threads, sources and seeding need not know of it.
 
 here = Path(__file__).parent if "__file__" in globals() else Path.cwd()
 eruptions = np.loadtxt(here / "faithful.csv", delimiter=",", skiprows=1)

@@ -1,4 +1,4 @@
-"""Batched dense linear algebra by LAPACK, for matrices large enough that its blocking pays."""
+"""Dense linear algebra on stacks of K matrices."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from scipy.linalg import lapack
 from gaussmix.types import BoolArray, Float64Array
 
 
+def diagonals(matrices: Float64Array) -> Float64Array:
+    """Return the diagonals of contiguous matrices (K, D, D) as a view of shape (K, D)."""
+    K, D = matrices.shape[:2]
+    return matrices.reshape(K, D * D)[:, :: D + 1]
+
+
 def precision_cholesky(covariances: Float64Array) -> tuple[Float64Array, Float64Array, BoolArray]:
-    """Return the lower factors L with Σ_k⁻¹ = LᵀL, log|Σ_k|, and whether Σ_k is positive definite.
+    """Return, by LAPACK, the lower factors L with Σ_k⁻¹ = LᵀL, log|Σ_k|, and whether Σ_k is positive definite.
 
     With the Cholesky factor Σ = C Cᵀ, L = C⁻¹ and log|Σ| = 2 Σ_d log C_dd.
 

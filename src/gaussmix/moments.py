@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaussmix import linalg
 from gaussmix.types import Float64Array
 
 _HEADER = 2  # log-likelihood and total weight stand before the counts
@@ -52,8 +53,7 @@ def _full_about_mean(second: Float64Array, count: Float64Array, shift: Float64Ar
 
 def _full_add_diagonal(scatter: Float64Array, count: Float64Array, variance: Float64Array) -> Float64Array:
     added = scatter.copy()
-    diagonal = np.einsum("kdd->kd", added)  # a view
-    diagonal += count[:, None] * variance
+    linalg.diagonals(added)[...] += count[:, None] * variance
     return added
 
 
@@ -156,5 +156,6 @@ class Moments:
         A component without rows keeps its reference as mean and has no scatter.
         """
         count = self.count
-        shift = self.first / np.where(count > 0, count, 1.0)[:, None]
+        safe = count if count.min() > 0 else np.where(count > 0, count, 1.0)
+        shift = self.first / safe[:, None]
         return count, self.reference + shift, self.scatter.about_mean(self.second, count, shift)

@@ -5,6 +5,6 @@ Nothing heavy is imported before a subcommand runs, so that ``gaussmix --help`` 
 
 from __future__ import annotations
 
-from gaussmix.cli.main import main
+from gaussmix.cli.group import main
 
 __all__ = ["main"]

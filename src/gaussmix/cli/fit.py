@@ -137,7 +137,9 @@ def _fitted(
             warnings.simplefilter("ignore")
         elif strict:  # it becomes the error
             warnings.simplefilter("ignore", ConvergenceWarning)
-        return GaussianMixture(**given, verbose=level, verbose_interval=1).fit(source)
+        estimator = GaussianMixture(**given, verbose=level, verbose_interval=1)
+        estimator.fit(source)
+    return estimator
 
 
 def _check_names(source: Source) -> None:

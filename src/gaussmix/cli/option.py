@@ -11,7 +11,7 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Names(click.ParamType):
+class Names(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on
     """A comma-separated list of column names."""
 
     name = "names"
@@ -26,7 +26,7 @@ class Names(click.ParamType):
         return names
 
 
-class Registered(click.ParamType):
+class Registered(click.ParamType):  # type: ignore[type-arg]
     """A name out of a registry, which is imported only when the name is needed."""
 
     def __init__(self, name: str, names: Callable[[], list[str]]) -> None:

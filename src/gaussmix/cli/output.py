@@ -88,7 +88,7 @@ def write_rows(rows: Rows, path: str | None) -> None:
 
 def write_json(table: dict[str, Any]) -> None:
     """Print one JSON object; a number that is not finite becomes null."""
-    click.echo(json.dumps(_finite(table), ensure_ascii=False, allow_nan=False))
+    click.echo(json.dumps(_finite(table), allow_nan=False))
 
 
 def _finite(value: Any) -> Any:

@@ -13,7 +13,9 @@ from gaussmix.covariance.spherical import Spherical
 from gaussmix.covariance.tied import Tied
 from gaussmix.errors import ParameterError
 
-FAMILIES: dict[str, CovarianceFamily] = {family.name: family for family in (Full(), Tied(), Diag(), Spherical())}
+FAMILIES: dict[str, CovarianceFamily] = {
+    family.name: family for family in (Full(), Tied(), Diag(), Spherical())
+}
 
 
 def resolve_family(name: str | CovarianceFamily) -> CovarianceFamily:

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from gaussmix import linalg
 from gaussmix.errors import ParameterError
 from gaussmix.types import BoolArray, Float64Array
 
@@ -30,7 +31,7 @@ def check_positive(family: str, variances: Float64Array) -> None:
 
 def check_positive_definite(family: str, matrices: Float64Array, singular: BoolArray) -> None:
     """Raise ParameterError unless the matrices (K, D, D) are symmetric and were factorised."""
-    sd = np.sqrt(np.maximum(np.einsum("kdd->kd", matrices), 0.0))
+    sd = np.sqrt(np.maximum(linalg.diagonals(matrices), 0.0))
     asymmetry = np.abs(matrices - matrices.transpose(0, 2, 1))
     if (asymmetry > _SYMMETRY * sd[:, :, None] * sd[:, None, :]).any() or singular.any():
         raise ParameterError(f"'{family}' covariances should be symmetric, positive-definite")

@@ -1,4 +1,4 @@
-"""Diagonal covariances: σ²_kd = W_kdd / n_k, features independent within a component (VVI in mclust's code)."""
+"""Diagonal covariances: σ²_kd = W_kdd / n_k, no correlations within a component (VVI in mclust's code)."""
 
 from __future__ import annotations
 

@@ -24,14 +24,11 @@ from scipy.linalg import solve_triangular
 
 from gaussmix import kernel, linalg
 from gaussmix.covariance.base import Covariances
+from gaussmix.covariance.factor import factorize, inverse_root, raise_diagonal
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Moments, Scatter, buffer_size
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
 _LOG_2PI: Final = float(np.log(2 * np.pi))
-# A conditional variance below this part of the variance is rounding error (some 500 units in the last place).
-_PIVOT_FLOOR: Final = 1e-13
-_LAPACK_FROM: Final = 64  # features from which LAPACK's blocked factorisation beats the kernel's plain loops
-_FLOOR_TRIES: Final = 8  # each a hundred times higher
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +114,7 @@ class Dense(Stored):
     def from_covariances(cls, covariances: Float64Array) -> Dense:
         """Factorise symmetric matrices of shape (K, D, D)."""
         K, D, _ = covariances.shape
-        factors, log_det, singular = _factorize(covariances)
+        factors, log_det, singular = factorize(covariances)
         return cls(K, D, covariances, factors, log_det, singular)
 
     def precisions(self) -> Float64Array:
@@ -130,17 +127,24 @@ class Dense(Stored):
         return self.covariances
 
     def standard_deviations(self) -> Float64Array:
-        return np.sqrt(np.einsum("kdd->kd", self.covariances))
+        sd: Float64Array = np.sqrt(linalg.diagonals(self.covariances))
+        return sd
 
     def colorize(self, Z: Float64Array, component: int) -> Float64Array:
         return solve_triangular(self.precision[component], Z.T, lower=True).T
 
     def floored(self, variance: Float64Array) -> Dense:
-        return Dense.from_covariances(_raise_diagonal(self.covariances, self.singular, variance))
+        return Dense.from_covariances(raise_diagonal(self.covariances, self.singular, variance))
 
     def select(self, components: IntArray) -> Dense:
-        picked = (part[components] for part in (self.covariances, self.precision, self.log_det, self.singular))
-        return Dense(len(components), self.n_features, *picked)
+        return Dense(
+            len(components),
+            self.n_features,
+            self.covariances[components],
+            self.precision[components],
+            self.log_det[components],
+            self.singular[components],
+        )
 
     def movement(self, previous: Dense) -> float:
         return _relative_square(self.covariances - previous.covariances, self.standard_deviations())
@@ -157,10 +161,15 @@ class Shared(Stored):
     @classmethod
     def from_covariance(cls, covariance: Float64Array, n_components: int) -> Shared:
         """Factorise one symmetric matrix of shape (D, D)."""
-        factors, log_det, singular = _factorize(covariance[None])
+        factors, log_det, singular = factorize(covariance[None])
         D = len(covariance)
         return cls(
-            n_components, D, covariance, factors[0], log_det.repeat(n_components), singular.repeat(n_components)
+            n_components,
+            D,
+            covariance,
+            factors[0],
+            log_det.repeat(n_components),
+            singular.repeat(n_components),
         )
 
     def precisions(self) -> Float64Array:
@@ -180,7 +189,7 @@ class Shared(Stored):
         return solve_triangular(self.precision, Z.T, lower=True).T
 
     def floored(self, variance: Float64Array) -> Shared:
-        raised = _raise_diagonal(self.covariances[None], self.singular[:1], variance)
+        raised = raise_diagonal(self.covariances[None], self.singular[:1], variance)
         return Shared.from_covariance(raised[0], self.n_components)
 
     def select(self, components: IntArray) -> Shared:
@@ -205,9 +214,10 @@ class Diagonal(Stored):
     @classmethod
     def from_variances(cls, variances: Float64Array) -> Diagonal:
         """Build from variances of shape (K, D)."""
-        precision, positive = _inverse_root(variances)
+        precision, positive = inverse_root(variances)
         log_det = -2 * np.log(precision).sum(axis=1)
-        return cls(*variances.shape, variances, precision, log_det, ~positive.all(axis=1))
+        K, D = variances.shape
+        return cls(K, D, variances, precision, log_det, np.logical_not(positive.all(axis=1)))
 
     def precisions(self) -> Float64Array:
         return self.precision**2
@@ -216,20 +226,29 @@ class Diagonal(Stored):
         return self.precision
 
     def to_dense(self) -> Float64Array:
-        return self.covariances[:, :, None] * np.eye(self.n_features)
+        dense: Float64Array = self.covariances[:, :, None] * np.eye(self.n_features)
+        return dense
 
     def standard_deviations(self) -> Float64Array:
         return np.sqrt(self.covariances)
 
     def colorize(self, Z: Float64Array, component: int) -> Float64Array:
-        return Z * np.sqrt(self.covariances[component])
+        rows: Float64Array = Z * np.sqrt(self.covariances[component])
+        return rows
 
     def floored(self, variance: Float64Array) -> Diagonal:
-        return Diagonal.from_variances(np.where(self.singular[:, None], self.covariances + variance, self.covariances))
+        raised = self.covariances + variance
+        return Diagonal.from_variances(np.where(self.singular[:, None], raised, self.covariances))
 
     def select(self, components: IntArray) -> Diagonal:
-        picked = (part[components] for part in (self.covariances, self.precision, self.log_det, self.singular))
-        return Diagonal(len(components), self.n_features, *picked)
+        return Diagonal(
+            len(components),
+            self.n_features,
+            self.covariances[components],
+            self.precision[components],
+            self.log_det[components],
+            self.singular[components],
+        )
 
     def movement(self, previous: Diagonal) -> float:
         return float(np.square((self.covariances - previous.covariances) / self.covariances).sum())
@@ -246,7 +265,7 @@ class Spherical(Stored):
     @classmethod
     def from_variances(cls, variances: Float64Array, n_features: int) -> Spherical:
         """Build from one variance a component, shape (K,)."""
-        precision, positive = _inverse_root(variances)
+        precision, positive = inverse_root(variances)
         return cls(
             len(variances), n_features, variances, precision, -2 * n_features * np.log(precision), ~positive
         )
@@ -258,68 +277,33 @@ class Spherical(Stored):
         return self.precision
 
     def to_dense(self) -> Float64Array:
-        return self.covariances[:, None, None] * np.eye(self.n_features)
+        dense: Float64Array = self.covariances[:, None, None] * np.eye(self.n_features)
+        return dense
 
     def standard_deviations(self) -> Float64Array:
         return np.repeat(np.sqrt(self.covariances)[:, None], self.n_features, axis=1)
 
     def colorize(self, Z: Float64Array, component: int) -> Float64Array:
-        return Z * np.sqrt(self.covariances[component])
+        rows: Float64Array = Z * np.sqrt(self.covariances[component])
+        return rows
 
     def floored(self, variance: Float64Array) -> Spherical:
         raised = self.covariances + variance.mean(axis=-1)
         return Spherical.from_variances(np.where(self.singular, raised, self.covariances), self.n_features)
 
     def select(self, components: IntArray) -> Spherical:
-        picked = (part[components] for part in (self.covariances, self.precision, self.log_det, self.singular))
-        return Spherical(len(components), self.n_features, *picked)
+        return Spherical(
+            len(components),
+            self.n_features,
+            self.covariances[components],
+            self.precision[components],
+            self.log_det[components],
+            self.singular[components],
+        )
 
     def movement(self, previous: Spherical) -> float:
         change = (self.covariances - previous.covariances) / self.covariances
         return float(self.n_features * np.square(change).sum())
-
-
-def _factorize(covariances: Float64Array) -> tuple[Float64Array, Float64Array, BoolArray]:
-    """Return precision factors, log-determinants and which matrices are numerically singular.
-
-    A matrix is singular if a feature's variance given the features before it is only a rounding error of its
-    own variance: (L_dd)² Σ_dd = Σ_dd / Var(x_d | x_1 … x_{d−1}) above 1 / _PIVOT_FLOOR. The test does not
-    depend on the features' units.
-    """
-    factorize = kernel.precision_cholesky if covariances.shape[1] < _LAPACK_FROM else linalg.precision_cholesky
-    factors, log_det, positive = factorize(covariances)
-    with np.errstate(invalid="ignore"):  # not positive definite: already marked
-        inflation = np.einsum("kdd->kd", factors) * np.sqrt(np.einsum("kdd->kd", covariances))
-    singular = ~positive | ~(inflation.max(axis=1) < _PIVOT_FLOOR**-0.5)
-    if singular.any():
-        factors[singular] = 0.0
-        log_det[singular] = 0.0
-    return factors, log_det, singular
-
-
-def _raise_diagonal(covariances: Float64Array, singular: BoolArray, variance: Float64Array) -> Float64Array:
-    """Return the matrices with ``variance`` added to the diagonals of the singular ones.
-
-    Rounding can leave a matrix indefinite by more than the floor; then the floor is raised a hundredfold.
-    """
-    raised = covariances.copy()
-    diagonal = np.einsum("kdd->kd", raised)  # a view
-    floor = np.broadcast_to(variance, diagonal.shape)
-    bad = np.flatnonzero(singular)
-    for step in range(_FLOOR_TRIES):
-        diagonal[bad] += 100.0**step * floor[bad]
-        bad = bad[_factorize(raised[bad])[2]]
-        if not len(bad):
-            break
-    return raised
-
-
-def _inverse_root(variances: Float64Array) -> tuple[Float64Array, BoolArray]:
-    """Return 1/√variance, and where that is a number (elsewhere the result is 1)."""
-    positive = (variances > 0) & np.isfinite(variances)
-    if positive.all():
-        return 1.0 / np.sqrt(variances), positive
-    return 1.0 / np.sqrt(np.where(positive, variances, 1.0)), positive
 
 
 def _relative_square(delta: Float64Array, sd: Float64Array) -> float:

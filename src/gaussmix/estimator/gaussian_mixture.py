@@ -27,7 +27,7 @@ from gaussmix.estimator.rows import prediction_source, training_source
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
 from gaussmix.estimator.training import Problem, Starter, Training
 from gaussmix.fit import POLICIES, STARTS, FitResult
-from gaussmix.model import evaluate
+from gaussmix.model import Mixture, evaluate
 from gaussmix.types import Float64Array, FloatArray, IntArray, OnDegenerate
 
 
@@ -41,8 +41,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceFamily, default="full"
         Which covariance matrices are allowed.
     tol : float, default=1e-6
-        Log-likelihood per row (nats) that may still be gained when EM stops. See ``gaussmix.fit.Convergence``:
-        the parameters must have stopped moving too, so that plateaus are crossed.
+        Log-likelihood per row (nats) that may still be gained when EM stops. The parameters must have stopped
+        moving too, so that plateaus are crossed: see ``gaussmix.fit.Convergence``.
     reg_covar : float, default=1e-6
         Added to the diagonals of the covariances, in units of each feature's variance (spherical: of their
         mean), so that rescaled data give the rescaled fit.
@@ -50,8 +50,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Iterations over all rows, at most. 0 keeps the start.
     n_init : int, default=1
         Starts; the one that ends with the highest likelihood is kept.
-    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, array-like or callable, default="kmeans"
-        The start. An array holds labels (N,) or responsibilities (N, K); a callable
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, array-like or callable
+        The start, by default ``"kmeans"``. An array holds labels (N,) or responsibilities (N, K); a callable
         ``(X, n_components, rng)`` returns them for the rows it gets, which are a sample where N is large.
     weights_init : array-like of shape (K,), optional
     means_init : array-like of shape (K, D), optional
@@ -167,7 +167,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.on_degenerate = on_degenerate
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the mixture.
 
@@ -210,7 +210,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
-        return self.fit(X, sample_weight=sample_weight).predict(X)
+        labels: IntArray = self.fit(X, sample_weight=sample_weight).predict(X)
+        return labels
 
     def predict(self, X: Any) -> IntArray:
         """Return the most probable component of each row, shape (N,)."""
@@ -255,7 +256,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             raise ValueError(
                 f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample."
             )
-        return self.mixture_.sample(n_samples, self._generator())
+        mixture: Mixture = self.mixture_
+        return mixture.sample(n_samples, self._generator())
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
@@ -315,11 +317,14 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         check_is_fitted(self)
         source = prediction_source(self, X)
         with single_threaded_blas():
-            return evaluate.score(self.mixture_, source, executor_for(self.n_jobs)) * source.n_rows, source.n_rows
+            return evaluate.score(
+                self.mixture_, source, executor_for(self.n_jobs)
+            ) * source.n_rows, source.n_rows
 
     def _n_parameters(self) -> int:
         """Return the number of free parameters; scikit-learn's name for it."""
-        return self.mixture_.n_parameters
+        mixture: Mixture = self.mixture_
+        return mixture.n_parameters
 
     def _generator(self) -> np.random.Generator:
         """Return a generator seeded by ``random_state``."""

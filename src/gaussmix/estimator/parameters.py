@@ -12,9 +12,11 @@ from sklearn.utils import check_array
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import ParameterError, ResourceLimitError
 from gaussmix.moments import FULL, POOLED
-from gaussmix.types import Float64Array
+from gaussmix.types import BoolArray, Float64Array
 
-_COPIES: Final = 6  # of the covariances that a fit holds at a time: parameters, factors, moments of each thread
+_COPIES: Final = (
+    6  # of the covariances that a fit holds at a time: parameters, factors, moments of each thread
+)
 
 
 def check_weights(weights: Any, n_components: int) -> Float64Array:
@@ -29,7 +31,8 @@ def check_weights(weights: Any, n_components: int) -> Float64Array:
         raise ParameterError(
             f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}"
         )
-    return weights / weights.sum()
+    normalized: Float64Array = weights / weights.sum()
+    return normalized
 
 
 def check_means(means: Any, n_components: int, n_features: int) -> Float64Array:
@@ -52,11 +55,13 @@ def covariances_from_precisions(
     if family.scatter not in (FULL, POOLED):
         if (precisions <= 0).any():
             raise ParameterError(f"'{name}' should be positive")
-        return 1.0 / precisions
+        variances: Float64Array = 1.0 / precisions
+        return variances
     symmetric = np.allclose(precisions, np.swapaxes(precisions, -1, -2))
     if not symmetric or (np.linalg.eigvalsh(precisions) <= 0).any():
         raise ParameterError(f"'{name}' should be symmetric, positive-definite")
-    return np.linalg.inv(precisions)
+    covariances: Float64Array = np.linalg.inv(precisions)
+    return covariances
 
 
 def check_memory(n_components: int, n_features: int, family: CovarianceFamily) -> None:
@@ -72,7 +77,7 @@ def check_memory(n_components: int, n_features: int, family: CovarianceFamily) -
         )
 
 
-def feature_units(mean: Float64Array, variance: Float64Array) -> tuple[Float64Array, Float64Array]:
+def feature_units(mean: Float64Array, variance: Float64Array) -> tuple[Float64Array, BoolArray]:
     """Return the squared unit of each feature, and which features are constant.
 
     It is the variance; for a feature that is constant up to rounding, the square of a thousandth of its value,

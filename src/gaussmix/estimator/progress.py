@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from gaussmix.fit import FitResult
 from gaussmix.model import Mixture
 
 try:  # scikit-learn 1.9 and later
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:  # older: estimators without callbacks
+    from sklearn import callback as _callback
+except ImportError:
+    _callback = None
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stand in for scikit-learn's mixin."""
+Method = TypeVar("Method", bound=Callable[..., Any])
 
-    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:  # type: ignore[no-redef]
-        """Return the method as it is."""
-        return method
+CallbackSupportMixin: Any = object if _callback is None else _callback.CallbackSupportMixin
+
+
+def with_callbacks(method: Method) -> Method:
+    """Return the method with callbacks torn down at its end, where scikit-learn has callbacks."""
+    return method if _callback is None else cast("Method", _callback.with_callbacks(method))
 
 
 class Progress:
@@ -45,7 +48,7 @@ class Progress:
         self._bound = float("-inf")
         self._began = self._last = perf_counter()
         if self._verbose:
-            print(f"Initialization {trial}")
+            _say(f"Initialization {trial}")
         if self._context is not None:
             self._start_context = self._context.subcontext(
                 task_name="start", max_subtasks=self._estimator.max_iter
@@ -59,7 +62,7 @@ class Progress:
             now = perf_counter()
             lapse, self._last = now - self._last, now
             detail = f"\t time lapse {lapse:.5f}s\t ll change {change:.5f}" if self._verbose > 1 else ""
-            print(f"  Iteration {iteration}{detail}")
+            _say(f"  Iteration {iteration}{detail}")
         if self._start_context is None:
             return False
         context = self._start_context.subcontext(task_name="iteration")
@@ -74,7 +77,7 @@ class Progress:
             lapse = perf_counter() - self._began
             bound = result.history[-1] if result.history else float("nan")
             detail = f" time lapse {lapse:.5f}s\t lower bound {bound:.5f}." if self._verbose > 1 else ""
-            print(f"Initialization {outcome}.{detail}")
+            _say(f"Initialization {outcome}.{detail}")
         if self._start_context is not None:
             self._start_context.call_on_fit_task_end(estimator=self._estimator)
 
@@ -82,6 +85,11 @@ class Progress:
         """Report that the fit has ended."""
         if self._context is not None:
             self._context.call_on_fit_task_end(estimator=self._estimator)
+
+
+def _say(line: str) -> None:
+    """Print a line on standard output, as scikit-learn's ``verbose`` does."""
+    print(line)  # noqa: T201 - the user asked for it
 
 
 def fitted_attributes(mixture: Mixture) -> dict[str, Any]:

@@ -31,7 +31,9 @@ def prediction_source(estimator: BaseEstimator, X: Any, sample_weight: Any = Non
 
 def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool, min_rows: int) -> Source:
     if isinstance(X, np.ma.MaskedArray):
-        raise DataTypeError("X is a masked array, whose mask would be ignored: fill or drop the masked values")
+        raise DataTypeError(
+            "X is a masked array, whose mask would be ignored: fill or drop the masked values"
+        )
     table = hasattr(X, "__arrow_c_stream__") or hasattr(X, "__dataframe__")
     if not table and not isinstance(X, str | os.PathLike | Source):
         rows = validate_data(  # as scikit-learn does, except that a non-finite value is named below

@@ -1,4 +1,4 @@
-"""What an estimator's ``fit`` does between validation and attributes: units, starts, runs of EM, the best of them."""
+"""What ``fit`` does between validation and attributes: units, starts, runs of EM, the best of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from gaussmix.fit import (
     EStep,
     FitResult,
     Sample,
-
     fit_em,
     fit_progressively,
     start_from_labels,
@@ -79,9 +78,8 @@ class Problem:
                 f"the variance of column {name!r} is beyond the range of float64: rescale it, e.g. divide it by "
                 "its standard deviation"
             )
-        prior = Flat(reg_covar * unit, _FLOOR * unit)
+        prior = Flat(reg_covar * unit if reg_covar > 0 else None, _FLOOR * unit)
         return cls(source, executor, family, n_components, unit, constant, prior, partitions)
-
 
     def complaints(self, result: FitResult) -> list[str]:
         """Return sentences on what the data could not support."""
@@ -177,7 +175,9 @@ class Starter:
 
     def _sample(self, rng: np.random.Generator) -> tuple[Sample, Source]:
         problem = self._problem
-        wanted = max(_SEED_ROWS, _SEED_ROWS_PER_VALUE * problem.n_components * (problem.source.n_features + 1))
+        wanted = max(
+            _SEED_ROWS, _SEED_ROWS_PER_VALUE * problem.n_components * (problem.source.n_features + 1)
+        )
         source = sample_rows(problem.source, wanted, rng)
         X = source.take(np.arange(source.n_rows))
         weight = np.ones(len(X)) if source.sample_weight is None else source.sample_weight
@@ -199,10 +199,10 @@ class Starter:
 
     def _with_given(self, start: Mixture | None) -> Mixture:
         problem = self._problem
-        weights = self._weights if start is None or self._weights is not None else start.weights
-        means = self._means if start is None or self._means is not None else start.means
+        weights = self._weights if self._weights is not None or start is None else start.weights
+        means = self._means if self._means is not None or start is None else start.means
         if start is not None and self._covariances is None:
-            return replace(start, weights=weights, means=means)
+            return replace(start, weights=np.asarray(weights), means=np.asarray(means))
         return Mixture.from_parameters(weights, means, self._covariances, problem.family, problem.prior)
 
 
@@ -210,13 +210,13 @@ class Observer(Protocol):
     """What a training run tells of its progress."""
 
     def start(self, trial: int) -> None:
-        """A start begins."""
+        """Note that a start begins."""
 
     def iteration(self, iteration: int, bound: float, model: Mixture) -> bool:
-        """An iteration over all rows has ended; returning True stops the run."""
+        """Note an iteration over all rows; returning True stops the run."""
 
     def end(self, result: FitResult) -> None:
-        """A start has ended."""
+        """Note that a start has ended."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,7 +62,8 @@ def _k_means_plus_plus(sample: Sample, n_components: int, rng: np.random.Generat
 
 def _random(sample: Sample, n_components: int, rng: np.random.Generator) -> Float64Array:
     responsibilities = rng.random((len(sample.X), n_components))
-    return responsibilities / responsibilities.sum(axis=1, keepdims=True)
+    responsibilities /= responsibilities.sum(axis=1, keepdims=True)
+    return responsibilities
 
 
 def _random_from_data(sample: Sample, n_components: int, rng: np.random.Generator) -> IntArray:
@@ -157,7 +158,9 @@ _GIVEN: dict[str, tuple[Callable[..., None], Scatter, Callable[[Float64Array], F
 }
 
 
-def _given(X: FloatArray, responsibilities: Float64Array, reference: Float64Array, scatter: Scatter) -> Moments:
+def _given(
+    X: FloatArray, responsibilities: Float64Array, reference: Float64Array, scatter: Scatter
+) -> Moments:
     function, accumulated, reduce = _GIVEN[scatter.name]
     K, D = reference.shape
     rounded = reference.astype(X.dtype).astype(np.float64)

@@ -64,7 +64,9 @@ def nearest(Z: Float64Array, centres: Float64Array) -> IntArray:
     """Return the index of the nearest centre of each row, shape (n,)."""
     K = len(centres)
     labels = np.empty(len(Z), np.int64)
-    kernel.spherical_evaluate(Z, np.zeros(K), np.ascontiguousarray(centres), np.ones(K), kernel.LABELS, labels)
+    kernel.spherical_evaluate(
+        Z, np.zeros(K), np.ascontiguousarray(centres), np.ones(K), kernel.LABELS, labels
+    )
     return labels
 
 
@@ -72,7 +74,9 @@ def squared_distances(Z: Float64Array, centres: Float64Array) -> Float64Array:
     """Return |z_i − c_k|², shape (n, K), without the cancellation of |z|² − 2 z·c + |c|²."""
     K = len(centres)
     out = np.empty((len(Z), K))
-    kernel.spherical_evaluate(Z, np.zeros(K), np.ascontiguousarray(centres), np.ones(K), kernel.LOG_JOINT, out)
+    kernel.spherical_evaluate(
+        Z, np.zeros(K), np.ascontiguousarray(centres), np.ones(K), kernel.LOG_JOINT, out
+    )
     out *= -2.0
     return out
 
@@ -89,12 +93,11 @@ def _draw(probability: Float64Array, size: int, rng: np.random.Generator) -> Int
     cumulative = np.cumsum(probability)
     if not cumulative[-1] > 0:
         return rng.integers(len(probability), size=size)
-    return np.minimum(np.searchsorted(cumulative, rng.random(size) * cumulative[-1]), len(probability) - 1)
+    rows: IntArray = np.searchsorted(cumulative, rng.random(size) * cumulative[-1])
+    return np.minimum(rows, len(probability) - 1)
 
 
-def _relocate(
-    Z: Float64Array, weight: Float64Array, centres: Float64Array, empty: IntArray
-) -> Float64Array:
+def _relocate(Z: Float64Array, weight: Float64Array, centres: Float64Array, empty: IntArray) -> Float64Array:
     """Move the centres of empty clusters to the rows that are farthest from their own centre."""
     own = squared_distances(Z, centres).min(axis=1) * (weight > 0)
     centres[empty] = Z[np.argsort(own)[::-1][: len(empty)]]

@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 
 from gaussmix.executor import Executor
-from gaussmix.source.blocks import block_rows
 from gaussmix.fit.em import fit_em
 from gaussmix.model import Mixture
 from gaussmix.source import ArraySource, Source
+from gaussmix.source.blocks import block_rows
 
 _LEAST_ROWS: Final = 20_000
 _ROWS_PER_PARAMETER: Final = 10  # with fewer, small components have no rows in the sample
@@ -28,7 +28,9 @@ def sample_rows(source: Source, n_rows: int, rng: np.random.Generator) -> Source
     if n_rows >= source.n_rows:
         return source
     rows = np.sort(rng.choice(source.n_rows, n_rows, replace=False))
-    return ArraySource(source.take(rows), None if source.sample_weight is None else source.sample_weight[rows])
+    return ArraySource(
+        source.take(rows), None if source.sample_weight is None else source.sample_weight[rows]
+    )
 
 
 def levels(n_rows: int, n_features: int, n_parameters: int) -> Iterator[int]:

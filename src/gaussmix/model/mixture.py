@@ -86,11 +86,13 @@ class Mixture:
         means = _finite_array("means", means, 2)
         K, D = means.shape
         if weights.shape != (K,):
-            raise ParameterError(f"weights should have shape ({K},) as there are {K} means, got {weights.shape}")
+            raise ParameterError(
+                f"weights should have shape ({K},) as there are {K} means, got {weights.shape}"
+            )
         if (weights < 0).any() or abs(weights.sum() - 1) > _SUM_TOLERANCE:
             raise ParameterError(f"weights should be non-negative and sum to 1, but sum to {weights.sum():g}")
         stored = family.from_parameters(np.array(covariances, dtype=np.float64), K, D)
-        prior = Flat(np.zeros(D), np.zeros(D)) if prior is None else prior
+        prior = Flat(None, np.zeros(D)) if prior is None else prior
         return cls(weights / weights.sum(), means, stored, family, prior, np.zeros(K, bool))
 
     @classmethod
@@ -115,17 +117,17 @@ class Mixture:
     @property
     def n_components(self) -> int:
         """K."""
-        return self.means.shape[0]
+        return len(self.means)
 
     @property
     def n_features(self) -> int:
         """D."""
-        return self.means.shape[1]
+        return int(self.means.shape[1])
 
     @property
     def n_parameters(self) -> int:
         """Free parameters: of the covariances, K·D of the means, K − 1 of the weights."""
-        K, D = self.means.shape
+        K, D = self.n_components, self.n_features
         return self.family.n_parameters(K, D) + K * D + K - 1
 
     @cached_property
@@ -157,10 +159,12 @@ class Mixture:
         deviations: a number without units, the same for rescaled data.
         """
         sd = self.covariances.standard_deviations()
-        alive = self.weights > 0
         change_of_means = (self.means - previous.means) / sd
-        change_of_weights = (self.weights - previous.weights)[alive] / np.sqrt(self.weights[alive])
-        square = float(np.vdot(change_of_means, change_of_means) + np.vdot(change_of_weights, change_of_weights))
+        tiny = np.finfo(np.float64).tiny  # a component without weight does not move
+        change_of_weights = (self.weights - previous.weights) / np.sqrt(np.maximum(self.weights, tiny))
+        square = float(
+            np.vdot(change_of_means, change_of_means) + np.vdot(change_of_weights, change_of_weights)
+        )
         return float(np.sqrt(square + self.covariances.movement(previous.covariances)))
 
     def select(self, components: IntArray) -> Mixture:
@@ -191,9 +195,7 @@ class Mixture:
         """Return the most probable component of each row, shape (n,)."""
         return self.covariances.labels(self._rows(X), self.log_weights, self.means)
 
-    def sample(
-        self, n: int, rng: np.random.Generator | int | None = None
-    ) -> tuple[Float64Array, IntArray]:
+    def sample(self, n: int, rng: np.random.Generator | int | None = None) -> tuple[Float64Array, IntArray]:
         """Draw rows from the mixture, grouped by component.
 
         Parameters

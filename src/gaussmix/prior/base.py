@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from gaussmix.moments import Moments
 from gaussmix.types import Float64Array
+
+_EPS: Final = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,19 +60,21 @@ class Flat(Prior):
 
     Parameters
     ----------
-    added_variance : ndarray of shape (D,)
-        Σ_k = W_k / n_k + diag(added_variance); zero for maximum likelihood alone. Squared units of the features.
+    added_variance : ndarray of shape (D,), optional
+        Σ_k = W_k / n_k + diag(added_variance), in squared units of the features.
     floor : ndarray of shape (D,)
         See ``Prior``.
     """
 
-    added_variance: Float64Array
+    added_variance: Float64Array | None
     floor: Float64Array
 
     def update(self, moments: Moments) -> Posterior:
         count, means, scatter = moments.about_means()
         total = count.sum()
-        if not count.all() or count.min() < np.finfo(float).eps * total:  # less than a rounding error of a row
+        if (
+            not count.all() or count.min() < np.finfo(float).eps * total
+        ):  # less than a rounding error of a row
             count = np.where(count < np.finfo(float).eps * total, 0.0, count)
         if self.added_variance.any():
             scatter = moments.scatter.add_diagonal(scatter, count, self.added_variance)

@@ -51,7 +51,7 @@ def as_source(
     data : str, path, dataframe, Arrow stream, array-like of shape (N, D), or Source
         A path is read by its extension, one of those in ``READERS``. Arrays and .npy files are not copied;
         tables and other files become one matrix in memory. A record batch reader is read to its end. A source
-        is returned as it is.
+        is returned unread, with ``sample_weight`` if that is given.
     columns : sequence of str, optional
         Columns of a table or file to use, in this order. Default: all.
     sample_weight : array-like of shape (N,), optional
@@ -69,7 +69,7 @@ def as_source(
     DataTypeError
         If ``data`` is of a kind that has no dense, readable rows.
     ParameterError
-        If ``columns`` or ``sample_weight`` do not go with ``data``.
+        If ``columns`` are given for data whose columns have no names.
     MissingDependencyError
         If reading needs pyarrow and it is not installed.
     OSError

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -41,6 +43,24 @@ def require_pyarrow() -> ModuleType:
     except ImportError as error:
         raise MissingDependencyError("reading this needs pyarrow: pip install 'gaussmix[io]'") from error
     return pa  # type: ignore[no-any-return]
+
+
+def map_file(path: Path) -> Any:
+    """Return the bytes of a file as a pyarrow buffer over a memory map.
+
+    Mapped by Python, because pyarrow's own map takes no path that is not UTF-8.
+
+    Parameters
+    ----------
+    path : Path
+        A file that is not empty.
+
+    Returns
+    -------
+    pyarrow.Buffer
+    """
+    with path.open("rb") as file:
+        return require_pyarrow().py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gaussmix.errors import DataError
-from gaussmix.source.arrow import Columns, arrow_errors, require_pyarrow, select, to_matrix
+from gaussmix.source.arrow import Columns, arrow_errors, map_file, require_pyarrow, select, to_matrix
 from gaussmix.source.check import choose_columns
 
 _BLOCK_BYTES = 1 << 22  # what pyarrow parses at once; a line must fit into it
@@ -64,12 +64,13 @@ def read_delimited(path: Path, columns: Sequence[str] | None, delimiter: str) ->
     has_header = not _is_numeric(first_row)
     names = first_row if has_header else [f"x{column}" for column in range(len(first_row))]
     chosen = _choose(names, columns)
-    with _errors(names, chosen, has_header, delimiter), path.open("rb") as file:
-        schema = _open(file, names, has_header, delimiter).schema  # types guessed from the first rows
+    with _errors(names, has_header, delimiter):
+        content = map_file(path)
+        with _open(content, names, has_header, delimiter) as reader:
+            schema = reader.schema  # types guessed from the first rows
         kinds = {name: _kind(schema.field(name).type) for name in chosen}
-        file.seek(0)
-        reader = _open(file, names, has_header, delimiter, kinds)
-        return to_matrix(reader.schema, reader, select(reader.schema, chosen))
+        with _open(content, names, has_header, delimiter, kinds) as reader:
+            return to_matrix(reader.schema, reader, select(reader.schema, chosen))
 
 
 def _choose(names: list[str], columns: Sequence[str] | None) -> list[str]:
@@ -117,13 +118,13 @@ def _kind(guessed: Any) -> Any:
 
 
 def _open(
-    file: Any, names: list[str], has_header: bool, delimiter: str, kinds: dict[str, Any] | None = None
+    content: Any, names: list[str], has_header: bool, delimiter: str, kinds: dict[str, Any] | None = None
 ) -> Any:
-    require_pyarrow()
+    pa = require_pyarrow()
     from pyarrow import csv as arrow_csv
 
     return arrow_csv.open_csv(
-        file,
+        pa.BufferReader(content),  # of its own: it is read ahead in the background
         # one thread: only then do errors carry row numbers
         arrow_csv.ReadOptions(
             use_threads=False, block_size=_BLOCK_BYTES, column_names=None if has_header else names
@@ -134,7 +135,7 @@ def _open(
 
 
 @contextmanager
-def _errors(names: list[str], chosen: list[str], has_header: bool, delimiter: str) -> Iterator[None]:
+def _errors(names: list[str], has_header: bool, delimiter: str) -> Iterator[None]:
     """Put pyarrow's messages in terms of rows and columns."""
     try:
         with arrow_errors("a file of delimited text"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tokenize import TokenError
@@ -11,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from gaussmix.errors import DataError, ParameterError
-from gaussmix.source.arrow import BATCH_ROWS, Columns, arrow_errors, require_pyarrow, select, to_matrix
+from gaussmix.source.arrow import (
+    BATCH_ROWS,
+    Columns,
+    arrow_errors,
+    map_file,
+    require_pyarrow,
+    select,
+    to_matrix,
+)
 from gaussmix.source.check import listed
 
 Reader = Callable[[Path, "Sequence[str] | None"], Columns]
@@ -117,7 +124,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None) -> Columns:
     from pyarrow import parquet
 
     with arrow_errors("a Parquet file"):
-        file = parquet.ParquetFile(_map(path))
+        file = parquet.ParquetFile(map_file(path), page_checksum_verification=True)  # where there are any
         names = select(file.schema_arrow, columns)
         # pre_buffer is off in ParquetFile, so no more than one row group is decoded ahead
         batches = file.iter_batches(batch_size=BATCH_ROWS, columns=names)
@@ -146,7 +153,7 @@ def read_arrow(path: Path, columns: Sequence[str] | None) -> Columns:
     """
     pa = require_pyarrow()
     with arrow_errors("an Arrow IPC file"):
-        content = _map(path)
+        content = map_file(path)
         if content[: len(b"ARROW1")].to_pybytes() == b"ARROW1":
             reader = pa.ipc.open_file(content)
             batches: Iterator[Any] = (reader.get_batch(index) for index in range(reader.num_record_batches))
@@ -158,12 +165,3 @@ def read_arrow(path: Path, columns: Sequence[str] | None) -> Columns:
                 )
             batches = iter(reader)
         return to_matrix(reader.schema, batches, select(reader.schema, columns))
-
-
-def _map(path: Path) -> Any:
-    """Return the file's bytes as a pyarrow buffer over a memory map.
-
-    Mapped by Python, because pyarrow's own takes no path that is not UTF-8.
-    """
-    with path.open("rb") as file:
-        return require_pyarrow().py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -84,8 +84,8 @@ def read_table(data: object, columns: Sequence[str] | None = None) -> Columns:
     if hasattr(data, "__arrow_c_stream__"):
         return read_stream(data, columns)
     raise DataTypeError(
-        f"X is a lazy table ({type(data).__module__.partition('.')[0]} {type(data).__name__}), which has no rows"
-        " yet: call .collect() on it (.compute() in Dask)"
+        f"X is a lazy table ({type(data).__module__.partition('.')[0]} {type(data).__name__}), which has no"
+        " rows yet: call .collect() on it (.compute() in Dask)"
     )
 
 

@@ -150,10 +150,11 @@ inline double power_near(const double* weight, size_t n) {
 template <class T>
 class MicroBlocks {
 public:
-    /// `arrays` is the number of values of T that the pass keeps for each row.
-    MicroBlocks(const Rows<T>& data, size_t arrays, const T* anchor)
+    /// `arrays` is the number of values of T that the pass keeps for each row; `extra` arrays of them
+    /// directly follow the features and belong to the pass.
+    MicroBlocks(const Rows<T>& data, size_t arrays, const T* anchor, size_t extra = 0)
         : data_(data), anchor_(anchor), capacity(micro_block_rows<T>(data.n_rows, arrays)),
-          ld(leading_dimension<T>(capacity)), x_(data.n_features * ld), weight_(ld),
+          ld(leading_dimension<T>(capacity)), x_((data.n_features + extra) * ld), weight_(ld),
           scale_(data.weight ? power_near(data.weight, data.n_rows) : 1.0) {}
 
     /// Moves to the next micro-block; false at the end.
@@ -163,14 +164,14 @@ public:
         n = smaller(capacity, data_.n_rows - first);
         padded_rows = rounded_up(n, kStrip<T>);
         const size_t d = data_.n_features;
-        transpose_rows(data_.x + first * d, n, padded_rows, d, data_.x + data_.n_rows * d, anchor_, x_, ld);
+        transpose_rows<T>(data_.x + first * d, n, padded_rows, d, data_.x + data_.n_rows * d, anchor_, x_, ld);
         set_weights();
         return true;
     }
 
     /// What sums over weighted rows must be multiplied by.
     double unscale() const { return 1.0 / scale_; }
-    const T* x() const { return x_; }
+    T* x() { return x_; }
     const T* weight() const { return weighted_ ? static_cast<const T*>(weight_) : nullptr; }
 
 private:
@@ -181,7 +182,7 @@ private:
             weight_[i] = i >= n ? T(0) : data_.weight ? T(data_.weight[first + i] * scale_) : T(1);
     }
 
-    const Rows<T>& data_;
+    const Rows<T> data_;
     const T* anchor_;
 
 public:

@@ -19,6 +19,7 @@ struct DenseModel {
     DenseModel(const Parameters& p, size_t n_features, const double* references, double unit, bool is_shared)
         : K(p.n_components), d(n_features), stride(is_shared ? 0 : packed_size(d)), shift(largest_constant(p)),
           packed(packed_size(d) * (is_shared ? 1 : K)), reference(K * d), start(K * d), constant(K) {
+        if (shift == -__builtin_inf()) shift = 0;
         const double scale = root(0.5 * unit);
         for (size_t k = 0; k < K; ++k) {
             const double* factor = p.precision + (is_shared ? 0 : k * d * d);

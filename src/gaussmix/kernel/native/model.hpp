@@ -24,7 +24,10 @@ inline double largest_constant(const Parameters& parameters) {
     return most;
 }
 
-/// The components about which moments are taken: the means rounded to the type of the rows.
+/// A component of weight 0 has the constant -inf and takes no part.
+inline bool is_live(const Parameters& p, size_t k) { return p.log_constant[k] > -__builtin_inf(); }
+
+/// The points about which moments are taken: the means rounded to the type of the rows.
 template <class T>
 void round_to(const double* means, size_t count, double* reference) {
     for (size_t i = 0; i < count; ++i) reference[i] = double(T(means[i]));
@@ -39,8 +42,17 @@ inline bool all_finite(const double* values, size_t count) {
 /// Whether numbers of this size can be squared in T without loss.
 template <class T>
 bool in_range(double size) {
-    constexpr double limit = sizeof(T) == 8 ? 1e160 : 1e16;
+    constexpr double limit = sizeof(T) == 8 ? 1e150 : 1e16;
     return size < limit && size > 1 / limit;
+}
+
+/// Whether the root precisions of all live components, `per_component` each, suit T.
+template <class T>
+bool roots_in_range(const Parameters& p, size_t per_component) {
+    for (size_t k = 0; k < p.n_components; ++k)
+        for (size_t a = 0; a < per_component && is_live(p, k); ++a)
+            if (!in_range<T>(p.precision[k * per_component + a])) return false;
+    return true;
 }
 
 /// Runs pass(rows as double, out) over pieces of float rows and adds the results.

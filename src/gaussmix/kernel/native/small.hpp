@@ -94,10 +94,10 @@ void dense_pass(const Rows<T>& data, const Parameters& p, const double* referenc
 
 /// Whether the diagonals of the factors, and so the distances to be squared, suit T.
 template <class T>
-bool factors_in_range(const double* factors, size_t n_factors, size_t d) {
+bool factors_in_range(const Parameters& p, size_t n_factors, size_t d) {
     for (size_t k = 0; k < n_factors; ++k)
-        for (size_t a = 0; a < d; ++a)
-            if (!in_range<T>(factors[k * d * d + a * d + a])) return false;
+        for (size_t a = 0; a < d && (n_factors == 1 || is_live(p, k)); ++a)
+            if (!in_range<T>(p.precision[k * d * d + a * d + a])) return false;
     return true;
 }
 
@@ -112,7 +112,7 @@ void exact_dense_moments(const Rows<T>& data, const Parameters& p, bool is_share
     if constexpr (sizeof(T) == 8) {
         dense_pass<T>(data, p, reference, is_shared, hard, out);
     } else {
-        const bool in_float = factors_in_range<T>(p.precision, n_factors, d);
+        const bool in_float = factors_in_range<T>(p, n_factors, d);
         if (in_float) dense_pass<T>(data, p, reference, is_shared, hard, out);
         if (!in_float || !all_finite(out, size))
             in_double(data, out, size, [&](const Rows<double>& rows, double* part) {

@@ -18,6 +18,7 @@ code  meaning
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ from gaussmix.cli.sample import sample
 from gaussmix.cli.score import score
 from gaussmix.errors import GaussmixError, MissingDependencyError, ParameterError
 
+NAME, COMPLETION = "gaussmix", "_GAUSSMIX_COMPLETE"
 DEFECT, USAGE, BAD_DATA, NOT_CONVERGED, IO_ERROR, RESOURCE_LIMIT = 1, 2, 3, 4, 5, 6
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143  # 128 + the number of the signal
 
@@ -86,15 +88,24 @@ for _command in (fit, predict, score, sample, info):
 def main() -> NoReturn:
     """Run the command and exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     warnings.showwarning = _show_warning
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Return the exit code of the command with these arguments; errors have become a line on stderr."""
+    if COMPLETION in os.environ:
+        group.main(arguments, prog_name=NAME)
     try:
-        code = group.main(arguments, prog_name="gaussmix", standalone_mode=False)
+        # Not group.main, which has ways of its own with Ctrl-C and broken pipes.
+        with group.make_context(NAME, arguments) as context:
+            code = group.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as request:  # --help and --version
+        return request.exit_code
     except Exception as error:  # noqa: BLE001 - the outermost frame: every error becomes a line and a code
         return _report(error)
     except KeyboardInterrupt as error:
@@ -119,7 +130,7 @@ def _sentence(error: BaseException, code: int) -> str:
     if code == INTERRUPTED:
         return "interrupted"
     if isinstance(error, click.UsageError):
-        path = error.ctx.command_path if error.ctx else "gaussmix"
+        path = error.ctx.command_path if error.ctx else NAME
         return f"{_one_line(error.format_message())} (see '{path} --help')"
     if isinstance(error, click.ClickException):
         return _one_line(error.format_message())

@@ -1,0 +1,86 @@
+"""The arithmetic of one block of rows: fused E-step and moments, and the parts of the E-step.
+
+The same functions exist as NumPy (`reference`, the oracle of the tests) and as compiled builds for several
+instruction sets (`_native.v2`, `.v3`, `.v4`, or `.plain`); the fastest that this machine can run is exported
+here. The environment variable ``GAUSSMIX_KERNEL`` (``reference``, ``v2``, ``v3``, ``v4`` or ``plain``) forces one.
+"""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+
+from . import reference
+
+try:
+    from . import _native
+except ImportError:  # a source tree without the compiled module still works
+    _native = None  # type: ignore[assignment]
+
+__all__ = [
+    "LABELS",
+    "LOG_JOINT",
+    "LOG_PROB",
+    "POSTERIOR",
+    "available",
+    "dense_evaluate",
+    "dense_moments",
+    "dense_moments_given",
+    "diagonal_evaluate",
+    "diagonal_moments",
+    "diagonal_moments_given",
+    "implementation",
+    "name",
+    "precision_cholesky",
+    "shared_evaluate",
+    "shared_moments",
+    "spherical_evaluate",
+    "spherical_moments",
+]
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of the kernels that this machine can run, the slowest first."""
+    return ("reference", *(_native.available if _native is not None else ()))
+
+
+def implementation(kernel: str) -> ModuleType:
+    """Return the module that holds the functions of one kernel.
+
+    Raises
+    ------
+    ImportError
+        If this machine or this build does not have it.
+    """
+    if kernel == "reference":
+        return reference
+    if kernel not in available():
+        choices = ", ".join(available())
+        raise ImportError(f"GAUSSMIX_KERNEL={kernel!r} is not available here; choose one of {choices}.")
+    module: ModuleType = getattr(_native, kernel)
+    return module
+
+
+# What the ``*_evaluate`` functions write.
+LOG_JOINT, POSTERIOR, LOG_PROB, LABELS = range(4)
+
+_NAME = os.environ.get("GAUSSMIX_KERNEL") or available()[-1]
+_ACTIVE = implementation(_NAME)
+
+
+def name() -> str:
+    """Return which kernel is active."""
+    return _NAME
+
+
+dense_moments = _ACTIVE.dense_moments
+shared_moments = _ACTIVE.shared_moments
+diagonal_moments = _ACTIVE.diagonal_moments
+spherical_moments = _ACTIVE.spherical_moments
+dense_evaluate = _ACTIVE.dense_evaluate
+shared_evaluate = _ACTIVE.shared_evaluate
+diagonal_evaluate = _ACTIVE.diagonal_evaluate
+spherical_evaluate = _ACTIVE.spherical_evaluate
+dense_moments_given = _ACTIVE.dense_moments_given
+diagonal_moments_given = _ACTIVE.diagonal_moments_given
+precision_cholesky = _ACTIVE.precision_cholesky

@@ -1,0 +1,195 @@
+// Python bindings: checks of types and shapes, release of the GIL, and nothing else.
+//
+// Each build that this machine can run becomes a submodule (v2, v3, v4 or plain) with the same functions. A wrong
+// dtype, order or dimension raises TypeError, a wrong length ValueError; nothing is converted or copied.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "interface.hpp"
+
+namespace nb = nanobind;
+
+namespace {
+
+using namespace gaussmix;
+
+template <class T, int N>
+using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Matrix = Array<const T, 2>;
+using Vector = Array<const double, 1>;
+using AnyDimension = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using Weight = std::optional<Vector>;
+
+void require(bool condition, const char* what) {
+    if (!condition) throw nb::value_error(what);
+}
+
+template <class T>
+Rows<T> rows_of(const Matrix<T>& X, const Weight& weight) {
+    require(!weight || weight->shape(0) == X.shape(0), "weight must have one value for each row of X");
+    require(X.shape(1) > 0, "X must have at least one column");
+    return {X.data(), weight ? weight->data() : nullptr, X.shape(0), X.shape(1)};
+}
+
+bool has_shape(const AnyDimension& array, std::initializer_list<std::size_t> shape) {
+    if (array.ndim() != shape.size()) return false;
+    std::size_t axis = 0;
+    for (const std::size_t length : shape)
+        if (array.shape(axis++) != length) return false;
+    return true;
+}
+
+Parameters parameters_of(Representation kind, std::size_t d, const Vector& log_constant, const Matrix<double>& means,
+                         const AnyDimension& precision) {
+    const std::size_t K = log_constant.shape(0);
+    require(K > 0, "log_constant must have at least one component");
+    require(means.shape(0) == K && means.shape(1) == d, "means must have the shape (n_components, n_features)");
+    const bool fits = kind == dense      ? has_shape(precision, {K, d, d})
+                      : kind == shared   ? has_shape(precision, {d, d})
+                      : kind == diagonal ? has_shape(precision, {K, d})
+                                         : has_shape(precision, {K});
+    require(fits, "the precision must have the shape that its representation asks for");
+    return {K, log_constant.data(), means.data(), precision.data()};
+}
+
+/// Length of [log-likelihood, weight, count, first, second].
+std::size_t size_of_moments(Representation kind, std::size_t K, std::size_t d) {
+    const std::size_t second = kind == dense ? K * d * d : kind == shared ? d * d : kind == diagonal ? K * d : K;
+    return 2 + K + K * d + second;
+}
+
+template <class T>
+void bind_moments(nb::module_& m, const char* name, Representation kind, MomentsFunction<T> run) {
+    m.def(
+        name,
+        [=](Matrix<T> X, Weight weight, Vector log_constant, Matrix<double> means, AnyDimension precision,
+            Array<double, 1> out, bool hard) {
+            const Rows<T> rows = rows_of<T>(X, weight);
+            const Parameters parameters = parameters_of(kind, rows.n_features, log_constant, means, precision);
+            require(out.shape(0) == size_of_moments(kind, parameters.n_components, rows.n_features),
+                    "out must have the length of the moments");
+            nb::gil_scoped_release release;
+            run(rows, parameters, hard, out.data());
+        },
+        nb::arg("X").noconvert(), nb::arg("weight").noconvert().none(), nb::arg("log_constant").noconvert(),
+        nb::arg("means").noconvert(), nb::arg("precision").noconvert(), nb::arg("out").noconvert(),
+        nb::arg("hard") = false);
+}
+
+template <class T>
+bool receives(const nb::ndarray<nb::c_contig, nb::device::cpu>& out, Part part, std::size_t n, std::size_t K) {
+    const bool per_component = part == Part::log_joint || part == Part::posterior;
+    const bool typed = part == Part::labels ? out.dtype() == nb::dtype<std::int64_t>() : out.dtype() == nb::dtype<T>();
+    return typed && out.ndim() == (per_component ? 2 : 1) && out.shape(0) == n && (!per_component || out.shape(1) == K);
+}
+
+template <class T>
+void bind_evaluate(nb::module_& m, const char* name, Representation kind, EvaluateFunction<T> run) {
+    m.def(
+        name,
+        [=](Matrix<T> X, Vector log_constant, Matrix<double> means, AnyDimension precision, int what,
+            nb::ndarray<nb::c_contig, nb::device::cpu> out) {
+            const Rows<T> rows = rows_of<T>(X, std::nullopt);
+            const Parameters parameters = parameters_of(kind, rows.n_features, log_constant, means, precision);
+            require(what >= 0 && what <= 3, "what must be 0 (log_joint), 1 (posterior), 2 (log_prob) or 3 (labels)");
+            require(receives<T>(out, Part(what), rows.n_rows, parameters.n_components),
+                    "out must have the shape and type of what is asked for");
+            nb::gil_scoped_release release;
+            run(rows, parameters, Part(what), out.data());
+        },
+        nb::arg("X").noconvert(), nb::arg("log_constant").noconvert(), nb::arg("means").noconvert(),
+        nb::arg("precision").noconvert(), nb::arg("what"), nb::arg("out").noconvert());
+}
+
+template <class T>
+void bind_given(nb::module_& m, const char* name, Representation kind, GivenFunction<T> run) {
+    m.def(
+        name,
+        [=](Matrix<T> X, Matrix<double> responsibilities, Matrix<double> reference, Array<double, 1> out) {
+            const Rows<T> rows = rows_of<T>(X, std::nullopt);
+            const std::size_t K = reference.shape(0);
+            require(reference.shape(1) == rows.n_features, "reference must have the shape (n_components, n_features)");
+            require(responsibilities.shape(0) == rows.n_rows && responsibilities.shape(1) == K && K > 0,
+                    "responsibilities must have the shape (n_rows, n_components)");
+            require(out.shape(0) == size_of_moments(kind, K, rows.n_features), "out must have the length of the moments");
+            nb::gil_scoped_release release;
+            run(rows, responsibilities.data(), reference.data(), K, out.data());
+        },
+        nb::arg("X").noconvert(), nb::arg("responsibilities").noconvert(), nb::arg("reference").noconvert(),
+        nb::arg("out").noconvert());
+}
+
+template <class T>
+void bind_passes(nb::module_& m, const Passes<T>& passes) {
+    const char* names[] = {"dense", "shared", "diagonal", "spherical"};
+    for (int kind = 0; kind < n_representations; ++kind) {
+        const std::string name = names[kind];
+        bind_moments<T>(m, (name + "_moments").c_str(), Representation(kind), passes.moments[kind]);
+        bind_evaluate<T>(m, (name + "_evaluate").c_str(), Representation(kind), passes.evaluate[kind]);
+    }
+    bind_given<T>(m, "dense_moments_given", dense, passes.dense_given);
+    bind_given<T>(m, "diagonal_moments_given", diagonal, passes.diagonal_given);
+}
+
+/// A new NumPy array that owns its memory.
+template <class T>
+nb::ndarray<nb::numpy, T> owned(std::initializer_list<std::size_t> shape, T*& data) {
+    std::size_t size = 1;
+    for (const std::size_t length : shape) size *= length;
+    data = new T[size];
+    nb::capsule owner(data, [](void* memory) noexcept { delete[] static_cast<T*>(memory); });
+    return nb::ndarray<nb::numpy, T>(data, shape, owner);
+}
+
+void bind_cholesky(nb::module_& m, const KernelTable& kernel) {
+    m.def(
+        "precision_cholesky",
+        [run = kernel.precision_cholesky](Array<const double, 3> covariances) {
+            const std::size_t K = covariances.shape(0), d = covariances.shape(1);
+            require(covariances.shape(2) == d, "covariances must have the shape (n_components, n_features, n_features)");
+            double *factor_data, *log_determinant_data;
+            bool* ok_data;
+            auto factors = owned<double>({K, d, d}, factor_data);
+            auto log_determinants = owned<double>({K}, log_determinant_data);
+            auto ok = owned<bool>({K}, ok_data);
+            {
+                nb::gil_scoped_release release;
+                run(covariances.data(), K, d, factor_data, log_determinant_data, ok_data);
+            }
+            return nb::make_tuple(factors, log_determinants, ok);
+        },
+        nb::arg("covariances").noconvert());
+}
+
+void bind_kernel(nb::module_& parent, nb::list& available, const KernelTable& kernel) {
+    nb::module_ m = parent.def_submodule(kernel.name);
+    bind_passes(m, kernel.of_float);
+    bind_passes(m, kernel.of_double);
+    bind_cholesky(m, kernel);
+    available.append(kernel.name);
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+    nb::list available;  // the slowest first
+#ifdef GAUSSMIX_HAS_PLAIN
+    bind_kernel(m, available, plain::table());
+#endif
+#ifdef GAUSSMIX_HAS_V2
+    if (__builtin_cpu_supports("x86-64-v2")) bind_kernel(m, available, v2::table());
+#endif
+#ifdef GAUSSMIX_HAS_V3
+    if (__builtin_cpu_supports("x86-64-v3")) bind_kernel(m, available, v3::table());
+#endif
+#ifdef GAUSSMIX_HAS_V4
+    if (__builtin_cpu_supports("x86-64-v4")) bind_kernel(m, available, v4::table());
+#endif
+    m.attr("available") = nb::tuple(available);
+}

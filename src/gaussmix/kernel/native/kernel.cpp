@@ -1,0 +1,28 @@
+// One build of the kernel. Compiled once for each instruction set with GAUSSMIX_ISA (its name) and
+// GAUSSMIX_VECTOR_BYTES (16, 32 or 64) defined.
+#include "cholesky.hpp"
+#include "evaluate.hpp"
+#include "given.hpp"
+#include "linear_moments.hpp"
+
+#define GAUSSMIX_STRING_OF(x) #x
+#define GAUSSMIX_STRING(x) GAUSSMIX_STRING_OF(x)
+
+namespace gaussmix::GAUSSMIX_ISA {
+
+template <class T>
+constexpr Passes<T> passes() {
+    return {{dense_moments<T>, linear_or_exact_moments<T, shared>, linear_or_exact_moments<T, diagonal>,
+             linear_or_exact_moments<T, spherical>},
+            {dense_evaluate<T>, shared_evaluate<T>, diagonal_evaluate<T, diagonal>, diagonal_evaluate<T, spherical>},
+            dense_moments_given<T>,
+            diagonal_moments_given<T>};
+}
+
+const KernelTable& table() {
+    static constexpr KernelTable kernel = {GAUSSMIX_STRING(GAUSSMIX_ISA), passes<float>(), passes<double>(),
+                                           precision_cholesky};
+    return kernel;
+}
+
+}  // namespace gaussmix::GAUSSMIX_ISA

@@ -1,0 +1,61 @@
+"""scikit-learn's own checks of estimators, without expected failures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+
+from gaussmix import GaussianMixture
+
+TYPES = ("full", "tied", "diag", "spherical")
+WEIGHT_CHECK = "check_sample_weight_equivalence_on_dense_data"
+
+
+def by_first_feature(X: Any, n_components: int, rng: np.random.Generator) -> Any:
+    """Return labels that depend on each row alone.
+
+    So a row of weight 2 starts as two equal rows do. (k-means starts by drawing rows: there, only the distribution
+    of the starts is the same.)
+    """
+    return np.digitize(X[:, 0], np.arange(1, n_components) / n_components)
+
+
+@parametrize_with_checks(
+    [GaussianMixture(1, covariance_type=name) for name in TYPES]
+    + [GaussianMixture(3, covariance_type=name, init_params=by_first_feature) for name in TYPES]
+)
+def test_scikit_learns_checks(estimator: GaussianMixture, check: Callable[[Any], None]) -> None:
+    check(estimator)
+
+
+def _checks_with_random_start() -> list[Any]:
+    """Return all checks of three components started by k-means, but for the one that its draws cannot pass."""
+    return [
+        pytest.param(check, estimator, id=f"{name}-{check.func.__name__}")
+        for name in TYPES
+        for estimator, check in estimator_checks_generator(GaussianMixture(3, covariance_type=name), mark="skip")
+        if check.func.__name__ != WEIGHT_CHECK
+    ]
+
+
+@pytest.mark.parametrize(("check", "estimator"), _checks_with_random_start())
+def test_scikit_learns_checks_with_random_start(check: Callable[[Any], None], estimator: Any) -> None:
+    check(estimator)
+
+
+def test_the_weight_check_would_notice_ignored_weights() -> None:
+    class Ignoring(GaussianMixture):
+        def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+            return super().fit(X)
+
+    checks = dict(
+        (check.func.__name__, (check, estimator))
+        for estimator, check in estimator_checks_generator(Ignoring(3, init_params=by_first_feature))
+    )
+    check, estimator = checks[WEIGHT_CHECK]
+    with pytest.raises(AssertionError):
+        check(estimator)
