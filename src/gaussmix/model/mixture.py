@@ -14,6 +14,7 @@ from gaussmix.moments import Moments
 from gaussmix.prior import Flat, Prior
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
+_LEAST_WEIGHT: Final = 1e-300  # a component without weight does not move
 _SUM_TOLERANCE: Final = 1e-6  # how far from 1 the sum of given weights may be
 
 
@@ -160,8 +161,8 @@ class Mixture:
         """
         sd = self.covariances.standard_deviations()
         change_of_means = (self.means - previous.means) / sd
-        tiny = np.finfo(np.float64).tiny  # a component without weight does not move
-        change_of_weights = (self.weights - previous.weights) / np.sqrt(np.maximum(self.weights, tiny))
+        heavier = np.maximum(np.maximum(self.weights, previous.weights), _LEAST_WEIGHT)
+        change_of_weights = (self.weights - previous.weights) / np.sqrt(heavier)
         square = float(
             np.vdot(change_of_means, change_of_means) + np.vdot(change_of_weights, change_of_weights)
         )

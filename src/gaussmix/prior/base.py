@@ -72,10 +72,8 @@ class Flat(Prior):
     def update(self, moments: Moments) -> Posterior:
         count, means, scatter = moments.about_means()
         total = count.sum()
-        if (
-            not count.all() or count.min() < np.finfo(float).eps * total
-        ):  # less than a rounding error of a row
-            count = np.where(count < np.finfo(float).eps * total, 0.0, count)
-        if self.added_variance.any():
+        if count.min() < _EPS * total:  # less than a rounding error of the rows
+            count = np.where(count < _EPS * total, 0.0, count)
+        if self.added_variance is not None:
             scatter = moments.scatter.add_diagonal(scatter, count, self.added_variance)
         return Posterior(count / total, means, scatter, count)
