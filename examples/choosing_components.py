@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gaussmix import DegenerateWarning, GaussianMixture
+from gaussmix import GaussianMixture
+from gaussmix.errors import DegenerateWarning
 
 here = Path(__file__).parent if "__file__" in globals() else Path.cwd()
 eruptions = np.loadtxt(here / "faithful.csv", delimiter=",", skiprows=1)

@@ -16,7 +16,7 @@ echo "272 eruptions of the geyser Old Faithful: duration and wait, in minutes (A
 head -n 3 examples/faithful.csv
 
 say "1. Fit a mixture of two Gaussians, straight from the file"
-run gaussmix fit examples/faithful.csv -k 2 --seed 0 -o "$model"
+run gaussmix fit examples/faithful.csv -k 2 -o "$model"
 
 say "2. What is in the model file"
 run gaussmix info "$model"
@@ -29,7 +29,7 @@ say "4. How well does the model describe the data?"
 run gaussmix score "$model" examples/faithful.csv
 
 say "5. Draw eruptions that never happened"
-run gaussmix sample "$model" -n 5 --seed 0
+run gaussmix sample "$model" -n 5
 
 say "6. The same in Python, beside scikit-learn"
 python examples/compare.py

@@ -177,8 +177,9 @@ def test_weights_are_repetitions(call, tmp_path, X):
 
 
 def test_rows_from_standard_input(data):
-    process = start("fit", "-", "-k", 2, "--json", stdin=data.open())
-    out, err = process.communicate()
+    with data.open() as rows:
+        process = start("fit", "-", "-k", 2, "--json", stdin=rows)
+        out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     assert json.loads(out)["feature_names"] == ["height", "weight"]
 

@@ -71,7 +71,7 @@ def test_weights_are_not_copied_without_need():
         ([1, -1, -2], r"sample_weight of row 1 \(rows count from 0\) is -1.0"),
         ([1, 1, np.nan], "sample_weight of row 2 .* is nan"),
         ([np.inf, 1, 1], "sample_weight of row 0 .* is inf"),
-        ([0, 0, 0], "sums to 0"),
+        ([0, 0, 0], "sums to zero"),
         ([1e308, 1e308, 0], "more than float64 can hold"),
         ([1, 2], r"shape \(2,\): expected one weight for each row, \(3,\)"),
         ([[1], [2], [3]], r"shape \(3, 1\)"),

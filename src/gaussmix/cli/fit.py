@@ -12,6 +12,7 @@ import click
 
 from gaussmix.cli import option, text
 from gaussmix.cli.output import check_output, write_json
+from gaussmix.errors import DataError
 
 if TYPE_CHECKING:
     from gaussmix.estimator import GaussianMixture
@@ -107,7 +108,10 @@ def fit(
     if output is not None:
         _check_names(source)
     started = time.perf_counter()
-    estimator = _fitted(source, parameters, strict=strict, quiet=quiet, verbose=verbose)
+    try:
+        estimator = _fitted(source, parameters, strict=strict, quiet=quiet, verbose=verbose)
+    except DataError as error:  # the estimator sees rows, and does not know whose
+        raise DataError(f"{data}: {error}") from error
     seconds = time.perf_counter() - started
     if output is not None:
         _save(estimator, source, output)

@@ -96,17 +96,17 @@ def _read_standard_input() -> Any:
 
 def evaluated(mixture: Mixture, source: Source) -> dict[str, float]:
     """Return log-likelihood, its mean by weight (score), BIC and AIC of the rows under a mixture, in nats."""
-    import numpy as np
+    from joblib import cpu_count
 
-    log_likelihood = total = 0.0
-    for partition in source.partitions(BLOCK_ROWS):
-        X, weight = partition.load()
-        log_prob = mixture.log_prob(X).astype(np.float64)
-        log_likelihood += float(log_prob.sum() if weight is None else weight @ log_prob)
-        total += float(len(X) if weight is None else weight.sum())
+    from gaussmix.executor import local_executor
+    from gaussmix.model import evaluate
+
+    score = evaluate.score(mixture, source, local_executor(cpu_count()))
+    total = source.n_rows if source.sample_weight is None else float(source.sample_weight.sum())
+    log_likelihood = score * total
     return {
         "log_likelihood": log_likelihood,
-        "score": log_likelihood / total,
+        "score": score,
         "bic": mixture.n_parameters * math.log(total) - 2 * log_likelihood,
         "aic": 2 * mixture.n_parameters - 2 * log_likelihood,
     }

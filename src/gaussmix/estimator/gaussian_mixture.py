@@ -203,9 +203,9 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         check_memory(self.n_components, source.n_features, family)
         with single_threaded_blas(), np.errstate(under="ignore"):
             problem = Problem.of(source, executor_for(self.n_jobs), family, self.n_components, self.reg_covar)
-            result = self._best(problem)
+            result, complaints = self._best(problem)
         self._set_fitted(result)
-        self._warn(problem, result)
+        self._warn(result, complaints)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
@@ -262,8 +262,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
 
-    def _best(self, problem: Problem) -> FitResult:
-        """Run EM from each start, or on from the last fit."""
+    def _best(self, problem: Problem) -> tuple[FitResult, list[str]]:
+        """Run EM from each start, or on from the last fit; return the best, and what is to be warned of."""
         warm = self.warm_start and hasattr(self, "mixture_")
         starter = None if warm else self._starter(problem)
         progress = Progress(self, 1 if warm else self.n_init)
@@ -273,7 +273,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         else:
             result = training.best_of(starter, self._generator(), self.n_init)
         progress.close()
-        return result
+        return result, problem.complaints(result) + ([] if starter is None else starter.complaints())
 
     def _starter(self, problem: Problem) -> Starter:
         K, D = self.n_components, problem.source.n_features
@@ -295,8 +295,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.lower_bound_ = result.history[-1] if result.history else -math.inf
         self.degenerate_ = [collapse.as_dict() for collapse in result.collapses]
 
-    def _warn(self, problem: Problem, result: FitResult) -> None:
-        for message in problem.complaints(result):
+    def _warn(self, result: FitResult, complaints: list[str]) -> None:
+        for message in complaints:
             warnings.warn(message, DegenerateWarning, stacklevel=4)
         if not result.converged and self.max_iter > 0:
             warnings.warn(

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from gaussmix.errors import DataError, DataTypeError
-from gaussmix.source import ArraySource, Source, as_source, require_finite
+from gaussmix.source import ArraySource, Source, as_source, is_table, require_finite
 
 
 def training_source(estimator: BaseEstimator, X: Any, sample_weight: Any) -> Source:
@@ -34,7 +34,7 @@ def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool
         raise DataTypeError(
             "X is a masked array, whose mask would be ignored: fill or drop the masked values"
         )
-    table = hasattr(X, "__arrow_c_stream__") or hasattr(X, "__dataframe__")
+    table = is_table(X)
     if not table and not isinstance(X, str | os.PathLike | Source):
         rows = validate_data(  # as scikit-learn does, except that a non-finite value is named below
             estimator,
@@ -48,7 +48,7 @@ def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool
         require_finite(source)
         return source
     source = as_source(X, sample_weight=sample_weight)
-    if table:
+    if table and hasattr(X, "shape"):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     else:
         _check_features(estimator, source, reset=reset)

@@ -31,6 +31,7 @@ from gaussmix.types import BoolArray, Float64Array
 
 _SEED_ROWS: Final = 20_000
 _SEED_ROWS_PER_VALUE: Final = 20  # of the means: rows that a start looks at
+_SEED_VALUES: Final = 2_000_000  # 16 MB, and as much again in standard units
 _FLOOR: Final = 1e-8  # variance given to a collapsed component, in units of the feature's variance
 
 
@@ -145,11 +146,19 @@ class Starter:
         self._problem = problem
         self._init = init
         self._weights, self._means, self._covariances = weights, means, covariances
+        self._n_distinct: int | None = None
 
     @property
     def random(self) -> bool:
         """Whether two starts can differ."""
         return self._means is None and (isinstance(self._init, str) or callable(self._init))
+
+    def complaints(self) -> list[str]:
+        """Return a sentence if there were too few distinct rows to start from."""
+        K = self._problem.n_components
+        if self._n_distinct is None or self._n_distinct >= K:
+            return []
+        return [f"{self._n_distinct} distinct row(s) cannot tell {K} components apart: use fewer components"]
 
     def start(self, rng: np.random.Generator) -> Mixture:
         """Return a start."""
@@ -163,6 +172,7 @@ class Starter:
         if not isinstance(self._init, str) and not callable(self._init):
             return self._from_grouping(problem.partitions, self._init, problem.source.n_rows)
         sample, source = self._sample(rng)
+        self._n_distinct = sample.n_distinct()
         blocks = source.partitions(block_rows(source.n_rows, source.n_features, problem.n_components))
         if self._means is not None:  # nothing random is left: each row goes to the nearest given mean
             centre = sample.X.mean(axis=0, dtype=np.float64)
@@ -175,10 +185,9 @@ class Starter:
 
     def _sample(self, rng: np.random.Generator) -> tuple[Sample, Source]:
         problem = self._problem
-        wanted = max(
-            _SEED_ROWS, _SEED_ROWS_PER_VALUE * problem.n_components * (problem.source.n_features + 1)
-        )
-        source = sample_rows(problem.source, wanted, rng)
+        K, D = problem.n_components, problem.source.n_features
+        wanted = max(_SEED_ROWS, _SEED_ROWS_PER_VALUE * K * (D + 1))
+        source = sample_rows(problem.source, max(2 * K, min(wanted, _SEED_VALUES // D)), rng)
         X = source.take(np.arange(source.n_rows))
         weight = np.ones(len(X)) if source.sample_weight is None else source.sample_weight
         return Sample(X, weight, np.sqrt(problem.variance)), source

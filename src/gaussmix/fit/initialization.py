@@ -47,6 +47,11 @@ class Sample:
         X = self.X.astype(np.float64)
         return np.ascontiguousarray((X - X.mean(axis=0)) / self.unit)
 
+    def n_distinct(self) -> int:
+        """Return the number of distinct rows of positive weight, told apart by one fixed projection."""
+        direction = np.cos(np.arange(1.0, self.X.shape[1] + 1))
+        return len(np.unique(self.standardized[self.weight > 0] @ direction))
+
 
 Start = Callable[[Sample, int, np.random.Generator], Any]
 

@@ -112,7 +112,7 @@ def check_sample_weight(weight: object, n_rows: int) -> Float64Array:
     with np.errstate(over="ignore"):
         total = array.sum()
     if total == 0:
-        raise DataError("sample_weight sums to 0: at least one row needs a positive weight")
+        raise DataError("sample_weight sums to zero: at least one row needs a positive weight")
     if np.isinf(total):
         raise DataError("sample_weight sums to more than float64 can hold: divide it by its largest value")
     return array
