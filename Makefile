@@ -23,8 +23,9 @@ help:  ## show this list
 demo: install  ## fit a real data set from a file and compare with scikit-learn
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
 
-test: install  ## run the tests against the built package (ARGS="tests/kernel -k dense" for some)
-	$(BIN)/pytest $(ARGS)
+test: install  ## run the tests with the compiled and the NumPy kernel (ARGS="tests/fit -k tied" for some)
+	$(BIN)/pytest -n auto $(ARGS)
+	GAUSSMIX_KERNEL=reference $(BIN)/pytest -n auto $(ARGS)
 
 check: $(VENV)/.dependencies  ## lint, types, layers
 	$(BIN)/ruff check $(CODE)
@@ -32,9 +33,8 @@ check: $(VENV)/.dependencies  ## lint, types, layers
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
 
-slow: install  ## the long tests, then the whole suite with the NumPy kernel
+slow: install  ## the long tests
 	$(BIN)/pytest -m slow $(ARGS)
-	GAUSSMIX_KERNEL=reference $(BIN)/pytest $(ARGS)
 
 bench: install  ## compare speed with other packages, in a venv of their own
 	$(BIN)/python -m benchmark $(ARGS)
@@ -49,7 +49,6 @@ format: $(VENV)/.dependencies  ## let ruff lay out the code
 install: $(VENV)/.installed  ## build the package into .venv
 
 clean:  ## remove all that make made
-	rm -rf $(VENV) .venv-bench $(BUILD) docs/_build docs/auto_examples docs/generated
 
 # The tools and the dependencies; made again when pyproject.toml changes.
 $(VENV)/.dependencies: pyproject.toml

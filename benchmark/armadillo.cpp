@@ -1,6 +1,6 @@
 // Runs Armadillo's EM from a given start, a number of iterations at a time.
 //
-// Arguments: file of rows (float64, row-major), N, D, K, "full" or "diag".
+// Without arguments it prints Armadillo's version. Arguments: file of rows (float64, row-major), N, D, K, "full" or "diag".
 // Reads from standard input: weights (K), means (K*D), covariances (K*D*D or K*D), all float64; then, again and
 // again, a line with a number of iterations. Answers each with the seconds taken and the fitted parameters, in the
 // same order, on one line.
@@ -58,7 +58,11 @@ int serve(const arma::mat& X, arma::uword K, Covariances covariances) {
 
 }  // namespace
 
-int main(int, char** arguments) {
+int main(int n_arguments, char** arguments) {
+    if (n_arguments < 6) {
+        std::cout << arma::arma_version::as_string() << std::endl;
+        return 0;
+    }
     const arma::uword N = std::stoull(arguments[2]), D = std::stoull(arguments[3]), K = std::stoull(arguments[4]);
     const arma::mat X = read_rows(arguments[1], N, D);
     if (arguments[5] == std::string("full")) return serve<arma::gmm_full>(X, K, arma::cube(D, D, K));

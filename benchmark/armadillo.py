@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.data import Array, Parameters
+from benchmark.environment import BUILD
 
 _SOURCE = Path(__file__).with_suffix(".cpp")
 _OPTIONS = ["-std=c++17", "-O3", "-march=native", "-fopenmp", "-DARMA_NO_DEBUG"]
@@ -22,12 +23,21 @@ def compiled() -> Path | str:
     compiler = shutil.which("g++")
     if compiler is None:
         return "there is no g++"
-    program = Path(tempfile.gettempdir()) / "gaussmix-benchmark-armadillo"
+    program = BUILD / "armadillo"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    if program.exists() and program.stat().st_mtime > _SOURCE.stat().st_mtime:
+        return program
     command = [compiler, *_OPTIONS, str(_SOURCE), "-o", str(program), "-larmadillo"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         return "it does not compile; is libarmadillo-dev installed?"
     return program
+
+
+def version() -> str:
+    """Return the version of the library that the program was compiled with."""
+    printed = subprocess.run([str(compiled())], capture_output=True, text=True, check=True).stdout
+    return printed.split()[0]
 
 
 class Program:

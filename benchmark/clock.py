@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+Stopwatch = Callable[[], float]  # does the work once, and returns the seconds it took
+
 _SETTLE = 0.01  # seconds of rest before a measurement: the threads of the contender before stop spinning
 
 
@@ -19,7 +21,8 @@ class Patience:
     rounds : int
         At most this many for each contender.
     seconds : float
-        A contender that has taken this long sits out the remaining rounds, after its second one.
+        A contender that has taken this long sits out the remaining rounds, after its ``least`` first ones.
+    least : int
     """
 
     rounds: int = 9
@@ -27,15 +30,16 @@ class Patience:
     least: int = 2
 
 
-def least_times(contenders: Mapping[str, Callable[[], object]], patience: Patience) -> dict[str, float]:
-    """Return the least time in seconds of each contender's call."""
+def least_times(contenders: Mapping[str, Stopwatch], patience: Patience) -> dict[str, float]:
+    """Return the least time in seconds of each contender."""
     best = dict.fromkeys(contenders, float("inf"))
     spent = dict.fromkeys(contenders, 0.0)
     for number in range(patience.rounds):
-        for name, call in contenders.items():
+        gc.collect()
+        for name, stopwatch in contenders.items():
             if number >= patience.least and spent[name] > patience.seconds:
                 continue
-            seconds = elapsed(call)
+            seconds = stopwatch()
             best[name] = min(best[name], seconds)
             spent[name] += seconds
     return best
@@ -43,7 +47,6 @@ def least_times(contenders: Mapping[str, Callable[[], object]], patience: Patien
 
 def elapsed(call: Callable[[], object]) -> float:
     """Return the seconds that one call takes, without the collector's pauses."""
-    gc.collect()
     gc.disable()
     time.sleep(_SETTLE)
     start = time.perf_counter()

@@ -102,6 +102,8 @@ class Row:
     def verdict(self) -> str:
         """``"met"``, ``"MISSED: ..."``, ``"not measured: ..."``, or nothing where there is no bar."""
         unknown = [bar.text for bar in self.bars if self.reached(bar) is None]
+        if self.missed and len(self.bars) == 1:
+            return "MISSED"
         if self.missed:
             return "MISSED: " + ", ".join(bar.text for bar in self.missed)
         if unknown:
@@ -125,7 +127,15 @@ def cells(row: Row) -> list[str]:
     part = "" if row.share is None else f"{row.share:.0%}"
     at_or_above = "" if row.seeds is None else f"{row.seeds[0]} of {row.seeds[1]}"
     bars = ", ".join(bar.text for bar in row.bars)
-    return [row.work, _quantity(row.values[OURS], row.unit), *contenders, part, at_or_above, bars, row.verdict]
+    return [
+        row.work,
+        _quantity(row.values[OURS], row.unit),
+        *contenders,
+        part,
+        at_or_above,
+        bars,
+        row.verdict,
+    ]
 
 
 def as_text(rows: Sequence[Row]) -> str:
@@ -150,7 +160,6 @@ def as_markdown(rows: Sequence[Row]) -> str:
 def _filled(table: list[list[str]]) -> list[list[str]]:
     """Return the table without the columns that are empty below their title."""
     columns = [column for column in zip(*table, strict=True) if any(column[1:])]
-    # A contender's ratio column follows its own, and both are empty or neither.
     return [list(line) for line in zip(*columns, strict=True)]
 
 

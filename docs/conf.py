@@ -14,15 +14,14 @@ extensions = [
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx_gallery.gen_gallery",
 ]
 myst_enable_extensions = ["dollarmath"]
 exclude_patterns = ["_build", "**/README.rst"]
 
-autosummary_generate = True
-numpydoc_show_class_members = False  # autosummary's own template lists them
+numpydoc_show_class_members = False  # autodoc shows them in full
+autodoc_typehints = "none"  # the Parameters sections say it, with shapes
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -32,6 +31,21 @@ sphinx_gallery_conf = {
     "show_memory": False,
 }
 warnings.filterwarnings("ignore", message=".*Matplotlib is currently using agg.*")  # no window while building
+
+
+def keep_bars(app, what, name, obj, options, lines):
+    """Escape the bars of |x| and log|Σ|, which are no substitutions; literal blocks keep theirs."""
+    literal = False
+    for i, line in enumerate(lines):
+        literal = literal and (line.startswith(" ") or not line)
+        if not literal and not line.lstrip().startswith(">>>"):
+            lines[i] = line.replace("|", "\\|")
+        literal = literal or line.endswith("::")
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", keep_bars, priority=100)  # before numpydoc's
+
 
 html_theme = "pydata_sphinx_theme"
 html_title = "gaussmix"

@@ -1,35 +1,38 @@
 #!/usr/bin/env bash
 # The main job on a real data set, as a newcomer would do it. `make demo` puts the built command on the PATH.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-model=$work/faithful.safetensors
+ln -s "$root/examples" "$work/examples"
+cd "$work" # so that what is printed can be typed as it is
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold='' plain=''
+[ -t 1 ] && bold=$'\e[1m' plain=$'\e[0m'
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 run() {
-    printf '$ %s\n' "${*//$work\//}"
+    printf '$ %s\n' "$*"
     "$@"
 }
 
 echo "272 eruptions of the geyser Old Faithful: duration and wait, in minutes (Azzalini & Bowman 1990)."
-head -n 3 examples/faithful.csv
+run head -n 3 examples/faithful.csv
 
 say "1. Fit a mixture of two Gaussians, straight from the file"
-run gaussmix fit examples/faithful.csv -k 2 -o "$model"
+run gaussmix fit examples/faithful.csv -k 2 -o faithful.safetensors
 
 say "2. What is in the model file"
-run gaussmix info "$model"
+run gaussmix info faithful.safetensors
 
 say "3. Which component does each eruption belong to?"
-run gaussmix predict "$model" examples/faithful.csv -o "$work/labels.csv"
-head -n 6 "$work/labels.csv"
+run gaussmix predict faithful.safetensors examples/faithful.csv -o labels.csv
+run head -n 5 labels.csv
 
 say "4. How well does the model describe the data?"
-run gaussmix score "$model" examples/faithful.csv
+run gaussmix score faithful.safetensors examples/faithful.csv
 
 say "5. Draw eruptions that never happened"
-run gaussmix sample "$model" -n 5
+run gaussmix sample faithful.safetensors -n 5
 
 say "6. The same in Python, beside scikit-learn"
-python examples/compare.py
+run python examples/compare.py

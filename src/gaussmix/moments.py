@@ -12,6 +12,7 @@ from the origin (Chan, Golub & LeVeque 1983). Moments of disjoint sets of rows a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -44,6 +45,9 @@ class Scatter:
     shape: Callable[[int, int], tuple[int, ...]]
     about_mean: Callable[[Float64Array, Float64Array, Float64Array], Float64Array]
     add_diagonal: Callable[[Float64Array, Float64Array, Float64Array], Float64Array]
+
+    def __reduce__(self) -> str:
+        return self.name.upper()  # the constant below, so that moments can be pickled and still add
 
 
 def _full_about_mean(second: Float64Array, count: Float64Array, shift: Float64Array) -> Float64Array:
@@ -84,7 +88,7 @@ TRACE = Scatter(
 
 def buffer_size(scatter: Scatter, n_components: int, n_features: int) -> int:
     """Return the number of float64 values that moments of this kind take."""
-    n_second = int(np.prod(scatter.shape(n_components, n_features)))
+    n_second = math.prod(scatter.shape(n_components, n_features))
     return _HEADER + n_components * (1 + n_features) + n_second
 
 

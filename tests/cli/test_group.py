@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def test_help_imports_nothing_heavy():
 
 
 def test_a_reader_that_goes_away_is_no_error(model):
-    with start("sample", model, "-n", 10**9) as process:
+    with start("sample", model, "-n", 10**7) as process:
         assert process.stdout.readline() == "height,weight\n"
         process.stdout.close()
         assert process.stderr.read() == ""
@@ -109,10 +110,48 @@ def test_a_full_disk_is_code_5(model):
     assert err == "gaussmix: error: No space left on device\n"
 
 
+def test_a_file_that_grows_too_large_is_code_5_and_goes_away(model, tmp_path):
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    output = tmp_path / "new.csv"
+    process = start("sample", model, "-n", 10**7, "-o", output, preexec_fn=limit)
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (5, "", f"gaussmix: error: {output}: File too large\n")
+    assert list(tmp_path.iterdir()) == [model]
+
+
+def test_an_interrupt_that_python_loses_is_sent_again():
+    script = """
+import time
+from gaussmix.cli import group
+
+class Loses:
+    def __del__(self):
+        raise KeyboardInterrupt
+
+def endless(context):
+    Loses()
+    time.sleep(60)
+
+group.group.invoke = endless
+group.main()
+"""
+    process = subprocess.run([sys.executable, "-c", script, "info", "m"], capture_output=True, text=True)
+    assert (process.returncode, process.stderr) == (130, "gaussmix: error: interrupted\n")
+
+
+def test_names_of_files_cannot_command_the_terminal(call, tmp_path):
+    result = call("info", tmp_path / "two\nlines\x1b[2J\udcff.safetensors")
+    assert result.code == 5
+    assert "\x1b" not in result.err
+    assert len(result.err.splitlines()) == 1
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_no_half_written_file(model, tmp_path, number, code):
     (tmp_path / "out").mkdir()
-    process = start("sample", model, "-n", 10**9, "-o", tmp_path / "out" / "new.csv")
+    process = start("sample", model, "-n", 10**7, "-o", tmp_path / "out" / "new.csv")
     while not list((tmp_path / "out").iterdir()):  # until the temporary is there
         time.sleep(0.01)
     process.send_signal(number)

@@ -80,6 +80,14 @@ def test_rows_from_standard_input(call, model, monkeypatch):
     assert call("predict", model, "-").out == "label\n0\n1\n"
 
 
+@pytest.mark.parametrize("content", [b"", b"height,weight\n", b"height,weight\n1,x\n"])
+def test_bad_rows_from_standard_input(call, model, monkeypatch, content):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    result = call("predict", model, "-")
+    assert result.code == 3
+    assert result.err.startswith("gaussmix: error: standard input: ")
+
+
 def test_results_come_in_blocks(call, model, tmp_path, monkeypatch):
     monkeypatch.setattr("gaussmix.cli.rows.BLOCK_ROWS", 7)
     np.save(tmp_path / "rows.npy", np.repeat([[0.0, 0.0], [8.0, 8.0]], 50, axis=0))

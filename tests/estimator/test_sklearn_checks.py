@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,18 +21,20 @@ TYPES = ("full", "tied", "diag", "spherical")
 WEIGHT_CHECK = "check_sample_weight_equivalence_on_dense_data"
 
 
-def by_largest_feature(X: Any, n_components: int, rng: np.random.Generator) -> Any:
-    """Return labels that depend on each row alone.
+@dataclass(frozen=True)  # not a function: xdist wants the same test names, without addresses, in each process
+class LargestFeature:
+    """A start by labels that depend on each row alone, so that a row of weight 2 starts as two equal rows do.
 
-    So a row of weight 2 starts as two equal rows do. (k-means starts by drawing rows: there, only the distribution
-    of the starts is the same.)
+    (k-means starts by drawing rows: there, only the distribution of the starts is the same.)
     """
-    return X[:, :n_components].argmax(axis=1)
+
+    def __call__(self, X: Any, n_components: int, rng: np.random.Generator) -> Any:
+        return X[:, :n_components].argmax(axis=1)
 
 
 @parametrize_with_checks(
     [GaussianMixture(1, covariance_type=name) for name in TYPES]
-    + [GaussianMixture(3, covariance_type=name, init_params=by_largest_feature) for name in TYPES]
+    + [GaussianMixture(3, covariance_type=name, init_params=LargestFeature()) for name in TYPES]
 )
 def test_scikit_learns_checks(estimator: GaussianMixture, check: Callable[[Any], None]) -> None:
     check(estimator)
@@ -59,7 +62,7 @@ def test_the_weight_check_would_notice_ignored_weights() -> None:
 
     checks = {
         check.func.__name__: (check, estimator)
-        for estimator, check in estimator_checks_generator(Ignoring(3, init_params=by_largest_feature))
+        for estimator, check in estimator_checks_generator(Ignoring(3, init_params=LargestFeature()))
     }
     check, estimator = checks[WEIGHT_CHECK]
     with pytest.raises(AssertionError):

@@ -107,12 +107,10 @@ def fit(
     source = open_data(data, columns, weights)
     if output is not None:
         _check_names(source)
-    started = time.perf_counter()
     try:
-        estimator = _fitted(source, parameters, strict=strict, quiet=quiet, verbose=verbose)
+        estimator, seconds = _fitted(source, parameters, strict=strict, quiet=quiet, verbose=verbose)
     except DataError as error:  # the estimator sees rows, and does not know whose
         raise DataError(f"{data}: {error}") from error
-    seconds = time.perf_counter() - started
     if output is not None:
         _save(estimator, source, output)
     report = _report(estimator, source, data=data, model=output, seconds=seconds)
@@ -128,7 +126,8 @@ def fit(
 
 def _fitted(
     source: Source, parameters: dict[str, Any], *, strict: bool, quiet: bool, verbose: int
-) -> GaussianMixture:
+) -> tuple[GaussianMixture, float]:
+    """Return the fitted estimator, and the seconds that it took."""
     from sklearn.exceptions import ConvergenceWarning
 
     from gaussmix.cli.progress import shown
@@ -142,8 +141,9 @@ def _fitted(
         elif strict:  # it becomes the error
             warnings.simplefilter("ignore", ConvergenceWarning)
         estimator = GaussianMixture(**given, verbose=level, verbose_interval=1)
+        started = time.perf_counter()
         estimator.fit(source)
-    return estimator
+        return estimator, time.perf_counter() - started
 
 
 def _check_names(source: Source) -> None:

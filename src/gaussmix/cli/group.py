@@ -18,10 +18,12 @@ code  meaning
 
 from __future__ import annotations
 
+import _thread
 import io
 import os
 import signal
 import sys
+import threading
 import warnings
 from types import FrameType
 from typing import Any, NoReturn, TextIO
@@ -33,6 +35,7 @@ from gaussmix.cli.info import info
 from gaussmix.cli.predict import predict
 from gaussmix.cli.sample import sample
 from gaussmix.cli.score import score
+from gaussmix.cli.text import printable
 from gaussmix.errors import GaussmixError, MissingDependencyError, ParameterError
 
 NAME, COMPLETION = "gaussmix", "_GAUSSMIX_COMPLETE"
@@ -88,6 +91,7 @@ for _command in (fit, predict, score, sample, info):
 def main() -> NoReturn:
     """Run the command and exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _send_again
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to fail
             stream.reconfigure(errors="backslashreplace")
@@ -122,7 +126,7 @@ def _report(error: BaseException) -> int:
         # Python flushes stdout once more at exit, which would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     else:
-        click.echo(f"gaussmix: error: {_sentence(error, code)}", err=True)
+        click.echo(f"gaussmix: error: {printable(_one_line(_sentence(error, code)))}", err=True)
     return code
 
 
@@ -131,15 +135,14 @@ def _sentence(error: BaseException, code: int) -> str:
         return "interrupted"
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else NAME
-        return f"{_one_line(error.format_message())} (see '{path} --help')"
+        return f"{error.format_message()} (see '{path} --help')"
     if isinstance(error, click.ClickException):
-        return _one_line(error.format_message())
+        return error.format_message()
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if code == DEFECT:
-        what = f"{type(error).__name__}: {_one_line(str(error))}"
-        return f"{what} (a defect of gaussmix; GAUSSMIX_DEBUG=1 shows the traceback)"
-    return _one_line(str(error)) or "there is not enough memory"
+        return f"{type(error).__name__}: {error} (a defect of gaussmix; GAUSSMIX_DEBUG=1 shows the traceback)"
+    return str(error) or "there is not enough memory"
 
 
 def _one_line(text: str) -> str:
@@ -151,6 +154,18 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     sys.exit(TERMINATED)
 
 
+def _send_again(lost: sys.UnraisableHookArgs) -> None:
+    """Repeat a signal whose exception came where Python cannot raise, as in a callback of the import system.
+
+    A moment later and from another thread: here its exception would be lost as well.
+    """
+    if issubclass(lost.exc_type, KeyboardInterrupt | SystemExit):
+        number = signal.SIGINT if issubclass(lost.exc_type, KeyboardInterrupt) else signal.SIGTERM
+        threading.Timer(0.01, _thread.interrupt_main, [number]).start()
+    else:
+        sys.__unraisablehook__(lost)
+
+
 def _show_warning(
     message: Warning | str,
     category: type[Warning],
@@ -159,4 +174,4 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> Any:
-    click.echo(f"gaussmix: warning: {_one_line(str(message))}", err=True)
+    click.echo(f"gaussmix: warning: {printable(_one_line(str(message)))}", err=True)

@@ -5,6 +5,7 @@ To add a format: one function that writes a `Rows` to a stream, and one line in 
 
 from __future__ import annotations
 
+import csv
 import errno
 import io
 import json
@@ -102,8 +103,6 @@ def _finite(value: Any) -> Any:
 
 
 def _write_csv(rows: Rows, stream: BinaryIO) -> None:
-    import csv
-
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
     try:
         writer = csv.writer(text, lineterminator="\n")

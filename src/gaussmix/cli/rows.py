@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,21 +34,10 @@ def open_data(data: str, columns: Sequence[str] | None = None, weights: str | No
     weights : str, optional
         The column of sample weights.
     """
-    table: Any = _read_standard_input() if data == STANDARD_INPUT else data
-    try:
-        if weights is None:
-            return _as_source(table, columns)
-        weight = _as_source(table, [weights])
-        if columns is None:
-            columns = [name for name in _as_source(table).feature_names or () if name != weights]
-            if not columns:
-                raise ParameterError(
-                    f"{weights!r} is the only column: there are no features beside the weights"
-                )
-        return _as_source(table, columns, _column(weight))
-    except (DataError, ParameterError) as error:
-        # The advice is for Python; here the same choice is an option.
-        raise type(error)(str(error).replace("columns=[...]", "--columns")) from error
+    if data == STANDARD_INPUT:
+        with _spooled() as path:
+            return _open(path, "standard input", columns, weights)
+    return _open(data, data, columns, weights)
 
 
 def open_for_model(data: str, saved: SavedModel, columns: Sequence[str] | None = None) -> Source:
@@ -72,26 +64,39 @@ def blocks(source: Source) -> Iterator[FloatArray]:
         yield X
 
 
-def _as_source(data: Any, columns: Sequence[str] | None = None, weight: Any = None) -> Source:
+def _open(path: str, name: str, columns: Sequence[str] | None, weights: str | None) -> Source:
     from gaussmix.source import as_source
 
-    return as_source(data, columns=columns, sample_weight=weight)
+    try:
+        if weights is None:
+            return as_source(path, columns=columns)
+        weight = as_source(path, columns=[weights])
+        if columns is None:
+            columns = [name for name in as_source(path).feature_names or () if name != weights]
+            if not columns:
+                raise ParameterError(
+                    f"{weights!r} is the only column: there are no features beside the weights"
+                )
+        return as_source(path, columns=columns, sample_weight=_column(weight))
+    except (DataError, ParameterError) as error:
+        # The advice is for Python: here the same choice is an option, and a file may stand for a pipe.
+        message = str(error).replace("columns=[...]", "--columns").replace(path, name)
+        raise type(error)(message) from error
+
+
+@contextlib.contextmanager
+def _spooled() -> Iterator[str]:
+    """Yield the path of a file that holds standard input, so that a pipe is read by the rules of a file."""
+    with tempfile.NamedTemporaryFile(prefix="gaussmix-", suffix=".csv") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+        yield file.name
 
 
 def _column(source: Source) -> Any:
     import numpy as np
 
     return np.concatenate([block[:, 0] for block in blocks(source)])
-
-
-def _read_standard_input() -> Any:
-    from gaussmix.source.arrow import arrow_errors, require_pyarrow
-
-    require_pyarrow()
-    from pyarrow import csv
-
-    with arrow_errors("CSV on standard input"):
-        return csv.read_csv(sys.stdin.buffer)
 
 
 def evaluated(mixture: Mixture, source: Source) -> dict[str, float]:

@@ -23,7 +23,7 @@ from gaussmix.estimator.parameters import (
     covariances_from_precisions,
 )
 from gaussmix.estimator.progress import CallbackSupportMixin, Progress, fitted_attributes, with_callbacks
-from gaussmix.estimator.rows import prediction_source, training_source
+from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
 from gaussmix.estimator.training import Problem, Starter, Training
 from gaussmix.fit import POLICIES, STARTS, FitResult
@@ -193,16 +193,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """
         if sample_weight is not None and isinstance(sample_weight, Real):
             raise DataError("sample_weight should have one value for each row")
-        family = resolve_family(self.covariance_type)
-        source = training_source(self, X, sample_weight)
-        if source.n_rows < self.n_components:
-            raise DataError(
-                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
-                f"n_samples = {source.n_rows}"
-            )
-        check_memory(self.n_components, source.n_features, family)
-        with single_threaded_blas(), np.errstate(under="ignore"):
-            problem = Problem.of(source, executor_for(self.n_jobs), family, self.n_components, self.reg_covar)
+        with features_kept_on_error(self), single_threaded_blas(), np.errstate(under="ignore"):
+            problem = self._problem(X, sample_weight)
             result, complaints = self._best(problem)
         self._set_fitted(result)
         self._warn(result, complaints)
@@ -262,6 +254,17 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
 
+    def _problem(self, X: Any, sample_weight: Any) -> Problem:
+        """Check rows against parameters, and measure the rows."""
+        K, family = self.n_components, resolve_family(self.covariance_type)
+        source = training_source(self, X, sample_weight)
+        if source.n_rows < K:
+            raise DataError(
+                f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {source.n_rows}"
+            )
+        check_memory(K, source.n_features, family)
+        return Problem.of(source, executor_for(self.n_jobs), family, K, self.reg_covar)
+
     def _best(self, problem: Problem) -> tuple[FitResult, list[str]]:
         """Run EM from each start, or on from the last fit; return the best, and what is to be warned of."""
         warm = self.warm_start and hasattr(self, "mixture_")
@@ -269,7 +272,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         progress = Progress(self, 1 if warm else self.n_init)
         training = Training(problem, self.tol, self.max_iter, self.on_degenerate, progress)
         if starter is None:
-            result = training.go_on(self.mixture_)
+            result = training.go_on(self.mixture_, self._convergence)
         else:
             result = training.best_of(starter, self._generator(), self.n_init)
         progress.close()
@@ -289,6 +292,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     def _set_fitted(self, result: FitResult) -> None:
         for name, value in fitted_attributes(result.model).items():
             setattr(self, name, value)
+        self._convergence = result.convergence  # for a warm start
         self.converged_ = result.converged
         self.n_iter_ = len(result.history)
         self.lower_bounds_ = result.history

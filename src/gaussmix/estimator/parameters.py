@@ -95,7 +95,7 @@ def feature_units(mean: Float64Array, variance: Float64Array) -> tuple[Float64Ar
 
 def _check(name: str, values: Any, shape: tuple[int, ...]) -> Float64Array:
     array: Float64Array = check_array(
-        values, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=f"{name}_init"
+        values, dtype=np.float64, order="C", ensure_2d=False, allow_nd=True, input_name=f"{name}_init"
     )
     if array.shape != shape:
         raise ParameterError(

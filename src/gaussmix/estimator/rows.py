@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -35,7 +37,7 @@ def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool
             "X is a masked array, whose mask would be ignored: fill or drop the masked values"
         )
     table = is_table(X)
-    if not table and not isinstance(X, str | os.PathLike | Source):
+    if not (table or _is_matrix(X) or isinstance(X, str | os.PathLike | Source)):
         rows = validate_data(  # as scikit-learn does, except that a non-finite value is named below
             estimator,
             X,
@@ -48,13 +50,32 @@ def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool
         require_finite(source)
         return source
     source = as_source(X, sample_weight=sample_weight)
-    if table and hasattr(X, "shape"):
+    if (table or _is_matrix(X)) and hasattr(X, "shape"):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     else:
         _check_features(estimator, source, reset=reset)
     if source.n_rows < min_rows:
         raise DataError(f"Found {source.n_rows} row(s), while a minimum of {min_rows} is required")
     return source
+
+
+def _is_matrix(X: Any) -> bool:
+    """Return whether ``X`` is an array that a source serves as it is; scikit-learn might copy it whole."""
+    return isinstance(X, np.ndarray) and X.ndim == 2 and X.size > 0 and X.dtype.kind in "fiub"
+
+
+@contextmanager
+def features_kept_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Give an estimator its number and names of features back if its fit fails."""
+    names = ("n_features_in_", "feature_names_in_")
+    before = {name: vars(estimator)[name] for name in names if name in vars(estimator)}
+    try:
+        yield
+    except BaseException:
+        for name in names:
+            vars(estimator).pop(name, None)
+        vars(estimator).update(before)
+        raise
 
 
 def _check_features(estimator: BaseEstimator, source: Source, *, reset: bool) -> None:

@@ -13,16 +13,18 @@ from gaussmix.estimator.parameters import feature_units
 from gaussmix.executor import Executor
 from gaussmix.fit import (
     STARTS,
+    Convergence,
     EStep,
     FitResult,
     Sample,
     fit_em,
-    fit_progressively,
+    levels,
+    sample_rows,
+    search_samples,
     start_from_labels,
     start_from_responsibilities,
 )
 from gaussmix.fit.k_means import nearest
-from gaussmix.fit.schedule import sample_rows
 from gaussmix.model import Mixture
 from gaussmix.prior import Flat
 from gaussmix.source import Source
@@ -160,18 +162,18 @@ class Starter:
             return []
         return [f"{self._n_distinct} distinct row(s) cannot tell {K} components apart: use fewer components"]
 
-    def start(self, rng: np.random.Generator) -> Mixture:
-        """Return a start."""
+    def __call__(self, source: Source, rng: np.random.Generator) -> Mixture:
+        """Return a start found by looking at ``source``, the problem's own or a sample of it."""
         given = (self._weights, self._means, self._covariances)
         if all(part is not None for part in given):
             return self._with_given(None)
-        return self._with_given(self._from_data(rng))
+        return self._with_given(self._from_data(source, rng))
 
-    def _from_data(self, rng: np.random.Generator) -> Mixture:
+    def _from_data(self, source: Source, rng: np.random.Generator) -> Mixture:
         problem = self._problem
         if not isinstance(self._init, str) and not callable(self._init):
             return self._from_grouping(problem.partitions, self._init, problem.source.n_rows)
-        sample, source = self._sample(rng)
+        sample, source = self._sample(source, rng)
         self._n_distinct = sample.n_distinct()
         blocks = source.partitions(block_rows(source.n_rows, source.n_features, problem.n_components))
         if self._means is not None:  # nothing random is left: each row goes to the nearest given mean
@@ -183,11 +185,11 @@ class Starter:
             grouping = self._init(sample.X, problem.n_components, rng)
         return self._from_grouping(blocks, grouping, source.n_rows)
 
-    def _sample(self, rng: np.random.Generator) -> tuple[Sample, Source]:
+    def _sample(self, source: Source, rng: np.random.Generator) -> tuple[Sample, Source]:
         problem = self._problem
-        K, D = problem.n_components, problem.source.n_features
+        K, D = problem.n_components, source.n_features
         wanted = max(_SEED_ROWS, _SEED_ROWS_PER_VALUE * K * (D + 1))
-        source = sample_rows(problem.source, max(2 * K, min(wanted, _SEED_VALUES // D)), rng)
+        source = sample_rows(source, max(2 * K, min(wanted, _SEED_VALUES // D)), rng)
         X = source.take(np.arange(source.n_rows))
         weight = np.ones(len(X)) if source.sample_weight is None else source.sample_weight
         return Sample(X, weight, np.sqrt(problem.variance)), source
@@ -243,20 +245,26 @@ class Training:
         results = [self._from_start(trial, starter, rng) for trial in range(n_init)]
         return max(results, key=lambda result: result.history[-1:])
 
-    def go_on(self, model: Mixture) -> FitResult:
-        """Return a run that starts from the model of an earlier fit."""
+    def go_on(self, model: Mixture, convergence: Convergence) -> FitResult:
+        """Return a run that goes on from the model of an earlier fit."""
         self.observer.start(0)
-        return self._run(replace(model, prior=self.problem.prior))
+        return self._run(replace(model, prior=self.problem.prior), convergence)
 
     def _from_start(self, trial: int, starter: Starter, rng: np.random.Generator) -> FitResult:
         self.observer.start(trial)
-        model = starter.start(rng)
-        if starter.random and self.max_iter > 0:
-            source, executor = self.problem.source, self.problem.executor
-            model = fit_progressively(model, source, executor, rng, tol=self.tol, max_iter=self.max_iter)
-        return self._run(model)
+        return self._run(self._start(starter, rng))
 
-    def _run(self, model: Mixture) -> FitResult:
+    def _start(self, starter: Starter, rng: np.random.Generator) -> Mixture:
+        """Return a start, where rows abound the best of several, refined on samples."""
+        source, K = self.problem.source, self.problem.n_components
+        n_parameters = self.problem.family.n_parameters(K, source.n_features) + K * (source.n_features + 1)
+        sizes = levels(source.n_rows, source.n_features, n_parameters)
+        if not (sizes and starter.random and K > 1 and self.max_iter > 0):
+            return starter(source, rng)
+        executor = self.problem.executor
+        return search_samples(starter, source, sizes, executor, rng, tol=self.tol, max_iter=self.max_iter)
+
+    def _run(self, model: Mixture, convergence: Convergence | None = None) -> FitResult:
         result = fit_em(
             model,
             self.problem.partitions,
@@ -265,6 +273,7 @@ class Training:
             max_iter=self.max_iter,
             on_degenerate=self.on_degenerate,
             on_iteration=self.observer.iteration,
+            convergence=convergence,
         )
         self.observer.end(result)
         return result

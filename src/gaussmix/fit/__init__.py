@@ -6,7 +6,7 @@ from gaussmix.fit.convergence import Convergence
 from gaussmix.fit.degenerate import POLICIES, Collapse
 from gaussmix.fit.em import EStep, FitResult, fit_em
 from gaussmix.fit.initialization import STARTS, Sample, start_from_labels, start_from_responsibilities
-from gaussmix.fit.schedule import fit_progressively
+from gaussmix.fit.schedule import levels, sample_rows, search_samples
 
 __all__ = [
     "POLICIES",
@@ -17,7 +17,9 @@ __all__ = [
     "FitResult",
     "Sample",
     "fit_em",
-    "fit_progressively",
+    "levels",
+    "sample_rows",
+    "search_samples",
     "start_from_labels",
     "start_from_responsibilities",
 ]

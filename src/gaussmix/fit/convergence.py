@@ -39,6 +39,12 @@ class Convergence:
         self._step = math.inf
         self._met = 0
 
+    def resumed(self, tol: float) -> Convergence:
+        """Return a watch that goes on where this one stands, with its own tolerance."""
+        watch = Convergence(tol)
+        watch._bound, watch._gain, watch._step, watch._met = self._bound, self._gain, self._step, self._met
+        return watch
+
     def update(self, bound: float, step: float) -> bool:
         """Return whether to stop after an iteration.
 

@@ -25,12 +25,15 @@ class FitResult:
         The lower bound per unit of weight at the start of each iteration, in nats.
     converged : bool
     collapses : list of Collapse
+    convergence : Convergence
+        As the run left it, for a run that goes on from here.
     """
 
     model: Mixture
     history: list[float]
     converged: bool
     collapses: list[Collapse]
+    convergence: Convergence
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ def fit_em(
     max_iter: int,
     on_degenerate: str = "floor",
     on_iteration: Callable[[int, float, Mixture], bool | None] | None = None,
+    convergence: Convergence | None = None,
 ) -> FitResult:
     """Return the result of iterating E-step and M-step until nothing more is to be gained.
 
@@ -68,13 +72,16 @@ def fit_em(
     on_degenerate : {"floor", "drop", "restart", "raise"}
     on_iteration : callable, optional
         Called with the iteration's number, its lower bound and the model after it; returning True stops the fit.
+    convergence : Convergence, optional
+        Of the run that this one goes on from.
 
     Raises
     ------
     DegenerateError
         If a component collapses and ``on_degenerate="raise"``.
     """
-    convergence, policy = Convergence(tol), DegeneratePolicy(on_degenerate)
+    convergence = Convergence(tol) if convergence is None else convergence.resumed(tol)
+    policy = DegeneratePolicy(on_degenerate)
     history: list[float] = []
     for iteration in range(1, max_iter + 1):
         moments = executor.map_reduce(EStep(model), partitions)
@@ -85,8 +92,8 @@ def fit_em(
         if on_iteration is not None and on_iteration(iteration, history[-1], model):
             break
         if convergence.update(history[-1], _movement(model, previous)):
-            return FitResult(model, history, True, policy.report)
-    return FitResult(model, history, False, policy.report)
+            return FitResult(model, history, True, policy.report, convergence)
+    return FitResult(model, history, False, policy.report, convergence)
 
 
 def _movement(model: Mixture, previous: Mixture) -> float:

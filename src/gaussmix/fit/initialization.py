@@ -183,8 +183,8 @@ def _lend_pooled(moments: Moments) -> Moments:
     """
     count, means, scatter = moments.about_means()
     K, D = means.shape
-    if moments.scatter is not POOLED:
-        scatter = scatter + _PSEUDO_ROWS * scatter.sum(axis=0) / count.sum()
+    pooled = K * scatter if moments.scatter is POOLED else scatter.sum(axis=0)
+    scatter = scatter + _PSEUDO_ROWS * pooled / count.sum()
     lent = count + _PSEUDO_ROWS
     head = np.concatenate([[0.0, lent.sum()], lent, np.zeros(K * D)])
     return Moments(np.concatenate([head, scatter.ravel()]), means, moments.scatter)

@@ -1,26 +1,33 @@
-"""Fewer passes over all rows: EM runs on a small random sample first, then on larger ones, then on all.
+"""Fewer passes over all rows: search on a small random sample, refine on larger ones, finish on all.
 
-The iterations that travel far happen where they are cheap; each level starts where the one before ended, so
-that the passes over all rows only travel the distance between two sample sizes (Bradley, Fayyad & Reina 1998).
+The iterations that travel far, and the starts that lead nowhere, happen where they are cheap; each level begins
+where the one before ended, so that the passes over all rows only travel the distance between two sample sizes
+(Bradley, Fayyad & Reina 1998).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from gaussmix.executor import Executor
-from gaussmix.fit.em import fit_em
+from gaussmix.executor import Executor, Serial
+from gaussmix.fit.em import FitResult, fit_em
 from gaussmix.model import Mixture
 from gaussmix.source import ArraySource, Source
 from gaussmix.source.blocks import block_rows
 
-_LEAST_ROWS: Final = 20_000
+_LEAST_ROWS: Final = 5_000
 _ROWS_PER_PARAMETER: Final = 10  # with fewer, small components have no rows in the sample
 _GROWTH: Final = 4
 _MAX_VALUES: Final = 4_000_000  # of a sample: 32 MB
+_TRIALS: Final = 6
+_TRIAL_ITERATIONS: Final = 10  # fewer tell little about where a start will end
+_FINALISTS: Final = 2
+
+MakeStart = Callable[[Source, np.random.Generator], Mixture]
 
 
 def sample_rows(source: Source, n_rows: int, rng: np.random.Generator) -> Source:
@@ -28,41 +35,76 @@ def sample_rows(source: Source, n_rows: int, rng: np.random.Generator) -> Source
     if n_rows >= source.n_rows:
         return source
     rows = np.sort(rng.choice(source.n_rows, n_rows, replace=False))
-    return ArraySource(
-        source.take(rows), None if source.sample_weight is None else source.sample_weight[rows]
-    )
+    return ArraySource(source.take(rows), source.weight_of(rows))
 
 
-def levels(n_rows: int, n_features: int, n_parameters: int) -> Iterator[int]:
-    """Yield the sizes of the samples to climb, smallest first; none if all rows are few enough."""
+def levels(n_rows: int, n_features: int, n_parameters: int) -> list[int]:
+    """Return the sizes of the samples to climb, smallest first; none if all rows are few enough."""
+    sizes = []
     size = max(_LEAST_ROWS, _ROWS_PER_PARAMETER * n_parameters)
     while size * _GROWTH <= n_rows and size * n_features <= _MAX_VALUES:
-        yield size
+        sizes.append(size)
         size *= _GROWTH
+    return sizes
 
 
-def fit_progressively(
-    model: Mixture, source: Source, executor: Executor, rng: np.random.Generator, *, tol: float, max_iter: int
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Fit one start on the rows of a sample, for a few iterations: the task that executors run."""
+
+    make_start: MakeStart
+    sample: Source
+
+    def __call__(self, rng: np.random.Generator) -> list[FitResult]:
+        return [refine(self.make_start(self.sample, rng), self.sample, Serial(), 0.0, _TRIAL_ITERATIONS)]
+
+
+def search_samples(
+    make_start: MakeStart,
+    source: Source,
+    sizes: list[int],
+    executor: Executor,
+    rng: np.random.Generator,
+    *,
+    tol: float,
+    max_iter: int,
 ) -> Mixture:
-    """Return a better start for a fit of all rows, from fits of growing samples.
+    """Return a start for a fit of all rows: the best of several on the first sample, refined on the others.
 
     Parameters
     ----------
-    model : Mixture
+    make_start : callable
+        ``(source, rng) -> Mixture``.
     source : Source
+    sizes : list of int
+        From ``levels``, at least one.
     executor : Executor
+        Runs the trials side by side.
     rng : numpy.random.Generator
-        Draws the samples.
+        Draws samples and starts.
     tol : float
     max_iter : int
         Of each level.
     """
-    K, D = model.means.shape
-    for size in levels(source.n_rows, D, model.n_parameters):
-        sample = sample_rows(source, size, rng)
-        partitions = sample.partitions(block_rows(size, D, K))
-        result = fit_em(model, partitions, executor, tol=tol, max_iter=max_iter)
-        if result.model.collapsed.any():  # the sample lost a component: all rows may keep it
+    sample = sample_rows(source, sizes[0], rng)
+    trials = executor.map_reduce(Trial(make_start, sample), rng.spawn(_TRIALS))
+    finalists = sorted(trials, key=_rank, reverse=True)[:_FINALISTS]
+    ends = [refine(result.model, sample, executor, tol, max_iter) for result in finalists]
+    model = max(ends, key=_rank).model
+    for size in sizes[1:]:
+        refined = refine(model, sample_rows(source, size, rng), executor, tol, max_iter)
+        if refined.collapses:  # the sample lost a component that all rows may keep
             break
-        model = result.model
+        model = refined.model
     return model
+
+
+def refine(model: Mixture, sample: Source, executor: Executor, tol: float, max_iter: int) -> FitResult:
+    """Return the result of EM on a sample."""
+    rows = block_rows(sample.n_rows, sample.n_features, model.n_components)
+    return fit_em(model, sample.partitions(rows), executor, tol=tol, max_iter=max_iter)
+
+
+def _rank(result: FitResult) -> tuple[bool, float]:
+    """Order runs by likelihood; those in which a component collapsed come last, as theirs has no bound."""
+    return not result.collapses, result.history[-1]

@@ -92,7 +92,7 @@ class Mixture:
             )
         if (weights < 0).any() or abs(weights.sum() - 1) > _SUM_TOLERANCE:
             raise ParameterError(f"weights should be non-negative and sum to 1, but sum to {weights.sum():g}")
-        stored = family.from_parameters(np.array(covariances, dtype=np.float64), K, D)
+        stored = family.from_parameters(np.array(covariances, dtype=np.float64, order="C"), K, D)
         prior = Flat(None, np.zeros(D)) if prior is None else prior
         return cls(weights / weights.sum(), means, stored, family, prior, np.zeros(K, bool))
 
@@ -134,6 +134,8 @@ class Mixture:
     @cached_property
     def log_weights(self) -> Float64Array:
         """log π_k, −inf for a weight of zero, shape (K,)."""
+        if self.weights.min() > 0:
+            return np.log(self.weights)
         with np.errstate(divide="ignore"):
             return np.log(self.weights)
 
@@ -231,7 +233,7 @@ class Mixture:
 
 
 def _finite_array(name: str, values: object, ndim: int) -> Float64Array:
-    array = np.array(values, dtype=np.float64)
+    array = np.array(values, dtype=np.float64, order="C")
     if array.ndim != ndim or not array.size:
         raise ParameterError(f"{name} should be a non-empty array of {ndim} dimension(s), got {array.shape}")
     if not np.isfinite(array).all():

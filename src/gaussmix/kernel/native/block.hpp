@@ -47,12 +47,16 @@ constexpr size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 constexpr size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 constexpr size_t rounded_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
-/// Rows of a micro-block: `arrays` numbers a row must stay in the second-level cache.
+/// Rows of a micro-block. `arrays` numbers a row must stay in the second-level cache. Where the `inner` numbers a
+/// row that the inner loops use fit the first-level cache, with enough rows to outweigh the reductions at the end
+/// of a tile, they stay there.
 template <class T>
-size_t micro_block_rows(size_t n_rows, size_t arrays) {
-    constexpr size_t cache = kVectorBytes == 64 ? 1 << 20 : 1 << 18, most_strips = 16;
-    const size_t fitting = cache / (arrays * sizeof(T) * kStrip<T>);
-    const size_t strips = larger(1, smaller(fitting, most_strips));
+size_t micro_block_rows(size_t n_rows, size_t arrays, size_t inner) {
+    constexpr size_t second_level = kVectorBytes == 64 ? 1 << 20 : 1 << 18, first_level = 1 << 15;
+    constexpr size_t most_strips = 16, fewest_strips = 5, strip_bytes = kStrip<T> * sizeof(T);
+    size_t strips = larger(1, smaller(second_level / (arrays * strip_bytes), most_strips));
+    const size_t inner_strips = first_level / (inner * strip_bytes);
+    if (inner_strips >= fewest_strips) strips = smaller(strips, inner_strips);
     return smaller(strips * kStrip<T>, rounded_up(larger(n_rows, 1), kStrip<T>));
 }
 
@@ -118,6 +122,14 @@ GAUSSMIX_INLINE void transpose_wide(const T* x, size_t d, const T* anchor, T* ou
     }
 }
 
+/// Rows are fetched this many steps ahead: the lines of a step are too few for the hardware to run ahead.
+inline constexpr size_t kPrefetch = 4;
+
+template <class T>
+GAUSSMIX_INLINE void prefetch(const T* x, size_t count) {
+    for (size_t i = 0; i < count; i += 64 / sizeof(T)) __builtin_prefetch(x + i);
+}
+
 /// Transposes n rows less the anchor (null: none) and fills up to `padded` with copies of the last one.
 /// `end` is the end of the readable memory behind x.
 template <class T>
@@ -127,6 +139,7 @@ void transpose_rows(const T* x, size_t n, size_t padded, size_t d, const T* end,
     size_t i = 0;
     for (; i + W <= n && size_t(end - (x + i * d)) >= read; i += W) {
         const T* from = x + i * d;
+        prefetch(from + W * d * kPrefetch, W * d);
         if (d == 1) transpose_narrow<T, 1>(from, anchor, out + i, ld);
         else if (d == 2) transpose_narrow<T, 2>(from, anchor, out + i, ld);
         else if (d == 3) transpose_narrow<T, 3>(from, anchor, out + i, ld);
@@ -150,10 +163,9 @@ inline double power_near(const double* weight, size_t n) {
 template <class T>
 class MicroBlocks {
 public:
-    /// `arrays` is the number of values of T that the pass keeps for each row; `extra` arrays of them
-    /// directly follow the features and belong to the pass.
-    MicroBlocks(const Rows<T>& data, size_t arrays, const T* anchor, size_t extra = 0)
-        : data_(data), anchor_(anchor), capacity(micro_block_rows<T>(data.n_rows, arrays)),
+    /// `rows` is the capacity (micro_block_rows); `extra` arrays follow the features and belong to the pass.
+    MicroBlocks(const Rows<T>& data, size_t rows, const T* anchor, size_t extra = 0)
+        : data_(data), anchor_(anchor), capacity(rows),
           ld(leading_dimension<T>(capacity)), x_((data.n_features + extra) * ld), weight_(ld),
           scale_(data.weight ? power_near(data.weight, data.n_rows) : 1.0) {}
 

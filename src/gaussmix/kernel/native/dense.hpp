@@ -138,7 +138,7 @@ void wide_moments(const Rows<T>& data, const Parameters& p, const double* refere
                   const Moments& moments) {
     const size_t d = data.n_features, K = p.n_components, slots = symmetric_slots(d + 1);
     const DenseModel<T> model(p, d, reference, kUnit<Form::root>, is_shared);
-    MicroBlocks<T> blocks(data, 2 * d + K + 4, nullptr);
+    MicroBlocks<T> blocks(data, micro_block_rows<T>(data.n_rows, 2 * d + K + 4, 2 * d + 1), nullptr);
     const size_t ld = blocks.ld;
     Buffer<T> logits(K * ld), w((d + 1) * ld), centred(d * kStrip<T>);
     Buffer<double> sums(K * slots);

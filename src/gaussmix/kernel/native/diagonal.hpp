@@ -69,18 +69,16 @@ GAUSSMIX_INLINE void diagonal_tile(const T* packed, const T* constant, size_t d,
             store(logits + c * ld + v * kLanes<T>, constant[c] - minimum(q[c][v], far));
 }
 
+/// Logits of all components for one strip.
 template <class T>
-void diagonal_logits(const DiagonalModel<T>& model, const T* x, size_t ld, size_t rows, T* logits) {
+void diagonal_logits(const DiagonalModel<T>& model, const T* x, size_t ld, T* logits) {
     constexpr size_t C = kDiagonalComponents;
-    for (size_t i = 0; i < rows; i += kStrip<T>) {
-        const size_t rest = model.K % C;
-        with_height<C - 1>(rest, [&](auto h) {
-            diagonal_tile<T, decltype(h)::value>(model.packed, model.constant, model.d, x + i, ld, logits + i);
-        });
-        for (size_t k = rest; k < model.K; k += C)
-            diagonal_tile<T, C>(model.packed + 3 * k * model.d, model.constant + k, model.d, x + i, ld,
-                                logits + k * ld + i);
-    }
+    const size_t rest = model.K % C;
+    with_height<C - 1>(rest, [&](auto h) {
+        diagonal_tile<T, decltype(h)::value>(model.packed, model.constant, model.d, x, ld, logits);
+    });
+    for (size_t k = rest; k < model.K; k += C)
+        diagonal_tile<T, C>(model.packed + 3 * k * model.d, model.constant + k, model.d, x, ld, logits + k * ld);
 }
 
 /// First and second moments of N features of one component, about the reference.
@@ -150,7 +148,7 @@ void diagonal_pass(const Rows<T>& data, const Parameters& p, const double* refer
     const DiagonalModel<T> model(p, d, p.means, references, [&](size_t k, size_t a) {
         return scale * p.precision[is_trace ? k : k * d + a];
     });
-    MicroBlocks<T> blocks(data, d + K + 5, nullptr);
+    MicroBlocks<T> blocks(data, micro_block_rows<T>(data.n_rows, d + K + 5, d + 2), nullptr);
     const size_t ld = blocks.ld;
     Buffer<T> logits(K * ld), r(ld);
     Buffer<double> sums(K * slots);
@@ -159,8 +157,9 @@ void diagonal_pass(const Rows<T>& data, const Parameters& p, const double* refer
     double total = 0;
     while (blocks.next()) {
         const size_t rows = blocks.padded_rows;
-        diagonal_logits<T>(model, blocks.x(), ld, rows, logits);
-        total += assign<T, Form::plain>(logits, ld, rows, K, blocks.weight(), hard, state);
+        total += assign_strips<T, Form::plain>(logits, ld, rows, K, blocks.weight(), hard, state, [&](size_t i) {
+            diagonal_logits<T>(model, blocks.x() + i, ld, logits + i);
+        });
         for (size_t k = 0; k < K; ++k)
             add_diagonal<T>(logits + k * ld, state.scale, model.reference + k * d, blocks.x(), ld, rows, d, r,
                             sums + k * slots);

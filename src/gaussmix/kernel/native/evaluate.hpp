@@ -48,7 +48,7 @@ void write_part(T* logits, size_t ld, size_t first, size_t n, size_t K, double s
         return write_rows(logits, ld, n, K, to, [&](Vec<T> v, size_t) {
             return v > far ? v * T(kLn2) + T(shift) : lowest;
         });
-    softmax<T, Form::plain>(logits, ld, rows, K, state);
+    softmax<T, Form::plain>(logits, ld, rows, K, state.peak, state.sum);
     for (size_t i = 0; i < rows; ++i) state.scale[i] = state.sum[i] > 0 ? T(1) / state.sum[i] : T(0);
     if (part == Part::posterior)
         return write_rows(logits, ld, n, K, to, [&](Vec<T> v, size_t i) { return v * load(state.scale + i); });
@@ -70,7 +70,8 @@ void write_part(T* logits, size_t ld, size_t first, size_t n, size_t K, double s
 template <class T, class SetLogits>
 void evaluate_blocks(const Rows<T>& data, size_t K, double shift, const T* anchor, size_t extra, Part part, void* out,
                      SetLogits&& set_logits) {
-    MicroBlocks<T> blocks({data.x, nullptr, data.n_rows, data.n_features}, data.n_features + extra + K + 4, anchor, extra);
+    const size_t d = data.n_features, capacity = micro_block_rows<T>(data.n_rows, d + extra + K + 4, d + extra);
+    MicroBlocks<T> blocks({data.x, nullptr, data.n_rows, d}, capacity, anchor, extra);
     Buffer<T> logits(K * blocks.ld);
     RowState<T> state(blocks.ld);
     while (blocks.next()) {
@@ -106,7 +107,7 @@ void diagonal_evaluate(const Rows<T>& data, const Parameters& p, Part part, void
         return scale * p.precision[Kind == spherical ? k : k * d + a];
     });
     evaluate_blocks<T>(data, K, model.shift, nullptr, 0, part, out, [&](T* x, size_t ld, size_t rows, T* logits) {
-        diagonal_logits<T>(model, x, ld, rows, logits);
+        for (size_t i = 0; i < rows; i += kStrip<T>) diagonal_logits<T>(model, x + i, ld, logits + i);
     });
 }
 
@@ -128,12 +129,13 @@ void whitened_evaluate(const Rows<T>& data, const Parameters& p, const T* anchor
     zero.fill(d, 0);
     evaluate_blocks<T>(data, K, model.shift, anchor, d, part, out, [&](T* x, size_t ld, size_t rows, T* logits) {
         T* white = x + d * ld;
-        for (size_t i = 0; i < rows; i += kStrip<T>)
+        for (size_t i = 0; i < rows; i += kStrip<T>) {
             multiply_lower<T>(d, factor, zero, x + i, ld, [&](size_t row, const Vec<T>* y) {
                 GAUSSMIX_UNROLL
                 for (int v = 0; v < kStripVectors; ++v) store(white + row * ld + i + v * kLanes<T>, y[v]);
             });
-        diagonal_logits<T>(model, white, ld, rows, logits);
+            diagonal_logits<T>(model, white + i, ld, logits + i);
+        }
     });
 }
 

@@ -26,10 +26,9 @@ void set_responsibilities(const double* from, size_t K, double scale, size_t n, 
 
 /// Calls add(k, responsibilities, ones, blocks) for each component of each micro-block; returns the scale to undo.
 template <class T, Form F, class Add>
-double for_each_given(const Rows<T>& data, const double* responsibilities, size_t K, Add&& add) {
-    const size_t d = data.n_features;
+double for_each_given(const Rows<T>& data, const double* responsibilities, size_t K, size_t capacity, Add&& add) {
     const double scale = power_near(responsibilities, data.n_rows * K);
-    MicroBlocks<T> blocks(data, 2 * d + K + 4, nullptr);
+    MicroBlocks<T> blocks(data, capacity, nullptr);
     Buffer<T> given(K * blocks.ld), ones(blocks.ld);
     ones.fill(blocks.ld, 1);
     while (blocks.next()) {
@@ -44,13 +43,14 @@ template <class T>
 void dense_moments_given(const Rows<T>& data, const double* responsibilities, const double* reference, size_t K,
                          double* out) {
     const size_t d = data.n_features, slots = symmetric_slots(d + 1);
+    const size_t capacity = micro_block_rows<T>(data.n_rows, 2 * d + K + 4, 2 * d + 1);
     const Moments moments(out, K, d, K * d * d);
-    Buffer<T> centers(K * d), w((d + 1) * leading_dimension<T>(micro_block_rows<T>(data.n_rows, 2 * d + K + 4)));
+    Buffer<T> centers(K * d), w((d + 1) * leading_dimension<T>(capacity));
     Buffer<double> sums(K * slots);
     sums.fill(K * slots, 0);
     for (size_t i = 0; i < K * d; ++i) centers[i] = T(reference[i]);
     const double unscale = for_each_given<T, Form::root>(
-        data, responsibilities, K, [&](size_t k, const T* h, const T* ones, MicroBlocks<T>& blocks) {
+        data, responsibilities, K, capacity, [&](size_t k, const T* h, const T* ones, MicroBlocks<T>& blocks) {
             add_component<T>(h, ones, centers + k * d, blocks.x(), blocks.ld, blocks.padded_rows, d, w, sums + k * slots);
         });
     for (size_t k = 0; k < K; ++k) read_component(sums + k * slots, d, k, unscale, false, moments);
@@ -61,13 +61,14 @@ template <class T>
 void diagonal_moments_given(const Rows<T>& data, const double* responsibilities, const double* reference, size_t K,
                             double* out) {
     const size_t d = data.n_features, slots = diagonal_slots(d);
+    const size_t capacity = micro_block_rows<T>(data.n_rows, d + K + 4, d + 2);
     const Moments moments(out, K, d, K * d);
-    Buffer<T> centers(K * d), scratch(leading_dimension<T>(micro_block_rows<T>(data.n_rows, 2 * d + K + 4)));
+    Buffer<T> centers(K * d), scratch(leading_dimension<T>(capacity));
     Buffer<double> sums(K * slots);
     sums.fill(K * slots, 0);
     for (size_t i = 0; i < K * d; ++i) centers[i] = T(reference[i]);
     const double unscale = for_each_given<T, Form::plain>(
-        data, responsibilities, K, [&](size_t k, const T* r, const T* ones, MicroBlocks<T>& blocks) {
+        data, responsibilities, K, capacity, [&](size_t k, const T* r, const T* ones, MicroBlocks<T>& blocks) {
             add_diagonal<T>(r, ones, centers + k * d, blocks.x(), blocks.ld, blocks.padded_rows, d, scratch,
                             sums + k * slots);
         });

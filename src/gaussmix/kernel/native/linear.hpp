@@ -149,17 +149,15 @@ GAUSSMIX_INLINE void linear_tile(const T* packed, const T* constant, size_t F, c
         for (int v = 0; v < kStripVectors; ++v) store(logits + r * ld + v * kLanes<T>, y[r][v]);
 }
 
+/// Logits of all components for one strip.
 template <class T>
-void linear_logits(const LinearModel<T>& model, const T* x, size_t ld, size_t rows, T* logits) {
+void linear_logits(const LinearModel<T>& model, const T* x, size_t ld, T* logits) {
     const size_t rest = model.K % kPanel;
-    for (size_t i = 0; i < rows; i += kStrip<T>) {
-        with_height<kPanel - 1>(rest, [&](auto h) {
-            linear_tile<T, decltype(h)::value>(model.packed, model.constant, model.F, x + i, ld, logits + i);
-        });
-        for (size_t k = rest; k < model.K; k += kPanel)
-            linear_tile<T, kPanel>(model.packed + k * model.F, model.constant + k, model.F, x + i, ld,
-                                   logits + k * ld + i);
-    }
+    with_height<kPanel - 1>(rest, [&](auto h) {
+        linear_tile<T, decltype(h)::value>(model.packed, model.constant, model.F, x, ld, logits);
+    });
+    for (size_t k = rest; k < model.K; k += kPanel)
+        linear_tile<T, kPanel>(model.packed + k * model.F, model.constant + k, model.F, x, ld, logits + k * ld);
 }
 
 /// Sum over rows of weight * |L t|^2 / 2 in log2 units, which the logits of shared covariances leave out.

@@ -70,7 +70,7 @@ void linear_pass(const Rows<T>& data, const Parameters& p, Representation kind, 
     const size_t d = data.n_features, K = p.n_components;
     const LinearModel<T> model(p, kind, d, anchor);
     const size_t F = model.F, slots = rectangle_slots(K, F + 1), scatter_slots = kind == shared ? symmetric_slots(d) : 0;
-    MicroBlocks<T> blocks(data, 2 * F + K + 5, anchor, F - d);
+    MicroBlocks<T> blocks(data, micro_block_rows<T>(data.n_rows, 2 * F + K + 5, F + K), anchor, F - d);
     const size_t ld = blocks.ld;
     Buffer<T> logits(K * ld), g((F + 1) * ld);
     Buffer<double> sums(slots + scatter_slots), raw(K * (F + 1));
@@ -81,8 +81,9 @@ void linear_pass(const Rows<T>& data, const Parameters& p, Representation kind, 
         const size_t rows = blocks.padded_rows;
         T* x = blocks.x();
         set_features(model, x, ld, rows);
-        linear_logits<T>(model, x, ld, rows, logits);
-        total += assign<T, Form::plain>(logits, ld, rows, K, blocks.weight(), hard, state);
+        total += assign_strips<T, Form::plain>(logits, ld, rows, K, blocks.weight(), hard, state, [&](size_t i) {
+            linear_logits<T>(model, x + i, ld, logits + i);
+        });
         scale_features<T>(state.scale, x, F, ld, rows, g);
         add_rectangle<T>(logits, K, g, F + 1, ld, rows, sums);
         if (kind != shared) continue;

@@ -25,10 +25,10 @@ struct Rectangle {
         for (size_t i = 0; i < n; i += kLanes<T>) {
             Vec<T> column[C];
             GAUSSMIX_UNROLL
-            for (int c = 0; c < C; ++c) column[c] = load(columns + c * ld + i);
+            for (int c = 0; c < C; ++c) column[c] = kept(load(columns + c * ld + i));
             GAUSSMIX_UNROLL
             for (int r = 0; r < R; ++r) {
-                const Vec<T> row = load(rows + r * ld + i);
+                const Vec<T> row = kept(load(rows + r * ld + i));
                 GAUSSMIX_UNROLL
                 for (int c = 0; c < C; ++c) sum[c * R + r] += row * column[c];
             }
@@ -56,7 +56,7 @@ struct Triangle {
             Vec<T> row[R];
             GAUSSMIX_UNROLL
             for (int r = 0; r < R; ++r) {
-                row[r] = load(rows + r * ld + i);
+                row[r] = kept(load(rows + r * ld + i));
                 GAUSSMIX_UNROLL
                 for (int c = 0; c <= r; ++c) sum[r * (r + 1) / 2 + c] += row[r] * row[c];
             }

@@ -59,6 +59,18 @@ GAUSSMIX_INLINE Vec<T> broadcast(T x) {
     return x - Vec<T>{};
 }
 
+/// Holds a loaded vector in a register: left alone, GCC loads it again for each of its uses, and the loads,
+/// not the multiply-adds, become the bottleneck of a tile.
+template <class V>
+GAUSSMIX_INLINE V kept(V vector) {
+#if defined(__x86_64__)
+    asm("" : "+v"(vector));
+#elif defined(__aarch64__)
+    asm("" : "+w"(vector));
+#endif
+    return vector;
+}
+
 /// The larger of two vectors; `otherwise` where `preferred` is not a number.
 template <class V>
 GAUSSMIX_INLINE V maximum(V preferred, V otherwise) {

@@ -60,7 +60,7 @@ void narrow_moments(const Rows<T>& data, const Parameters& p, const double* refe
     constexpr size_t slots = padded(kNarrowSums<D>);
     const size_t K = p.n_components;
     const DenseModel<T> model(p, D, reference, kUnit<Form::plain>, is_shared);
-    MicroBlocks<T> blocks(data, D + K + 4, nullptr);
+    MicroBlocks<T> blocks(data, micro_block_rows<T>(data.n_rows, D + K + 4, D + 2), nullptr);
     const size_t ld = blocks.ld;
     Buffer<T> logits(K * ld);
     Buffer<double> sums(K * slots);

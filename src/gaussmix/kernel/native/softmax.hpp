@@ -26,8 +26,9 @@ struct RowState {
     Buffer<T> peak, sum, scale;
 };
 
+/// Turns the logits of some strips into e or h; peaks and sums start at the same row.
 template <class T, Form F>
-void softmax(T* logits, size_t ld, size_t rows, size_t n_components, RowState<T>& state) {
+void softmax(T* logits, size_t ld, size_t rows, size_t n_components, T* peaks, T* sums) {
     constexpr int V = kStripVectors, W = kLanes<T>;
     constexpr T lowest = F == Form::root ? Exp2<T>::lowest / 2 : Exp2<T>::lowest;
     for (size_t i = 0; i < rows; i += kStrip<T>) {
@@ -51,8 +52,8 @@ void softmax(T* logits, size_t ld, size_t rows, size_t n_components, RowState<T>
         }
         GAUSSMIX_UNROLL
         for (int v = 0; v < V; ++v) {
-            store<T>(state.peak + i + v * W, peak[v]);
-            store<T>(state.sum + i + v * W, sum[v]);
+            store(peaks + i + v * W, peak[v]);
+            store(sums + i + v * W, sum[v]);
         }
     }
 }
@@ -132,13 +133,32 @@ void set_scale(RowState<T>& state, const T* weight, size_t rows) {
         for (size_t i = 0; i < rows; ++i) scale[i] = root(scale[i]);
 }
 
-/// Turns logits into responsibilities (up to scale) and returns the log-likelihood in log2 units.
+/// Sets the scales once softmax or harden has run, and returns the log-likelihood in log2 units.
+template <class T, Form F>
+double finish(RowState<T>& state, const T* weight, size_t rows) {
+    set_scale<T, F>(state, weight, rows);
+    return log_likelihood<T, F>(state, weight, rows);
+}
+
+/// Responsibilities (up to scale) of a micro-block, strip by strip while its logits are in the first-level cache:
+/// set_logits(first row) computes those of one strip. Returns the log-likelihood in log2 units.
+template <class T, Form F, class SetLogits>
+GAUSSMIX_INLINE double assign_strips(T* logits, size_t ld, size_t rows, size_t n_components, const T* weight,
+                                     bool hard, RowState<T>& state, SetLogits&& set_logits) {
+    for (size_t i = 0; i < rows; i += kStrip<T>) {
+        set_logits(i);
+        if (!hard) softmax<T, F>(logits + i, ld, kStrip<T>, n_components, state.peak + i, state.sum + i);
+    }
+    if (hard) harden<T>(logits, ld, rows, n_components, state);
+    return finish<T, F>(state, weight, rows);
+}
+
+/// The same from logits that are all there.
 template <class T, Form F>
 double assign(T* logits, size_t ld, size_t rows, size_t n_components, const T* weight, bool hard, RowState<T>& state) {
     if (hard) harden<T>(logits, ld, rows, n_components, state);
-    else softmax<T, F>(logits, ld, rows, n_components, state);
-    set_scale<T, F>(state, weight, rows);
-    return log_likelihood<T, F>(state, weight, rows);
+    else softmax<T, F>(logits, ld, rows, n_components, state.peak, state.sum);
+    return finish<T, F>(state, weight, rows);
 }
 
 }  // namespace gaussmix::GAUSSMIX_ISA

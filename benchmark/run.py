@@ -1,0 +1,71 @@
+"""The command: measure what was asked for, print one table, and put it into a page if wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+
+from benchmark import fits, memory, overheads, passes
+from benchmark.peers import PEERS, available
+from benchmark.report import circumstances, publish
+from benchmark.settings import PATIENT, QUICK, Settings, say
+from benchmark.table import Row, as_text
+
+GROUPS: Final[list[Callable[[Settings], Iterator[Row]]]] = [
+    passes.measure,
+    fits.measure,
+    memory.measure,
+    overheads.measure,
+]
+_SEEDS, _QUICK_SEEDS = 20, 5
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--only", multiple=True, metavar="TEXT", help="Work whose title contains TEXT: pass, fit, tied ..."
+)
+@click.option("--quick", is_flag=True, help=f"Fewer repeats, and {_QUICK_SEEDS} seeds instead of {_SEEDS}.")
+@click.option("--seeds", type=click.IntRange(1), help="Seeds of each whole fit.")
+@click.option("--peer", multiple=True, type=click.Choice([p.name for p in PEERS]), help="These peers only.")
+@click.option("--no-peers", is_flag=True, help="gaussmix alone.")
+@click.option(
+    "--scale", type=click.IntRange(1), default=1, metavar="N", help="Divide the numbers of rows by N."
+)
+@click.option(
+    "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Put the table into this page."
+)
+def main(
+    only: tuple[str, ...],
+    quick: bool,
+    seeds: int | None,
+    peer: tuple[str, ...],
+    no_peers: bool,
+    scale: int,
+    markdown: Path | None,
+) -> None:
+    """Measure gaussmix beside other packages, and print one table.
+
+    A pass is one EM iteration over all rows. "share" is the least arithmetic of the pass, divided by its time and
+    by threads × the rate of a matrix product of the same precision, measured in the same run. "ratio" is the time
+    of the column before it divided by gaussmix's. "itself" is gaussmix on float64 data, or on one thread.
+    """
+    peers = [] if no_peers else available(lambda name: not peer or name in peer, say)
+    settings = Settings(
+        peers, QUICK if quick else PATIENT, seeds or (_QUICK_SEEDS if quick else _SEEDS), scale, only
+    )
+    rows = [row for group in GROUPS for row in group(settings)]
+    if not rows:
+        raise click.UsageError(f"no work has a title with {' or '.join(only)}")
+    measured_with = circumstances(peers)
+    print(measured_with, as_text(rows), sep="\n\n")
+    missed = sum(bool(row.missed) for row in rows)
+    print(f"\n{sum(bool(row.bars) for row in rows)} rows with bars, {missed} missed.")
+    if markdown is not None:
+        publish(measured_with, rows, markdown)
+
+
+if __name__ == "__main__":
+    main()
