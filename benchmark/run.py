@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ _SEEDS, _QUICK_SEEDS = 20, 5
     "--only", multiple=True, metavar="TEXT", help="Work whose title contains TEXT: pass, fit, tied ..."
 )
 @click.option("--quick", is_flag=True, help=f"Fewer repeats, and {_QUICK_SEEDS} seeds instead of {_SEEDS}.")
+@click.option("--rounds", type=click.IntRange(1), help="Repeats of each measurement, at most.")
 @click.option("--seeds", type=click.IntRange(1), help="Seeds of each whole fit.")
 @click.option("--peer", multiple=True, type=click.Choice([p.name for p in PEERS]), help="These peers only.")
 @click.option("--no-peers", is_flag=True, help="gaussmix alone.")
@@ -40,6 +42,7 @@ _SEEDS, _QUICK_SEEDS = 20, 5
 def main(
     only: tuple[str, ...],
     quick: bool,
+    rounds: int | None,
     seeds: int | None,
     peer: tuple[str, ...],
     no_peers: bool,
@@ -53,9 +56,10 @@ def main(
     of the column before it divided by gaussmix's. "itself" is gaussmix on float64 data, or on one thread.
     """
     peers = [] if no_peers else available(lambda name: not peer or name in peer, say)
-    settings = Settings(
-        peers, QUICK if quick else PATIENT, seeds or (_QUICK_SEEDS if quick else _SEEDS), scale, only
-    )
+    patience = QUICK if quick else PATIENT
+    if rounds is not None:
+        patience = replace(patience, rounds=rounds)
+    settings = Settings(peers, patience, seeds or (_QUICK_SEEDS if quick else _SEEDS), scale, only)
     rows = [row for group in GROUPS for row in group(settings)]
     if not rows:
         raise click.UsageError(f"no work has a title with {' or '.join(only)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
     from gaussmix.model import Mixture
     from gaussmix.persistence import load, save
 
-__version__ = _version("gaussmix")
+    __version__: str
 
 _HOMES = {
     "GaussianMixture": "gaussmix.estimator",
@@ -25,6 +24,12 @@ __all__ = ["GaussianMixture", "Mixture", "__version__", "load", "save"]
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that the command starts quickly."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("gaussmix")
+        globals()[name] = value
+        return value
     if name not in _HOMES:
         raise AttributeError(f"module 'gaussmix' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

@@ -35,7 +35,11 @@ def start(X: Any, covariance_type: str, **options: Any) -> GaussianMixture:
         "diag": np.ones((3, X.shape[1])),
         "spherical": np.ones(3),
     }
-    given = {"weights_init": np.full(3, 1 / 3), "means_init": X[:3], "precisions_init": precisions[covariance_type]}
+    given = {
+        "weights_init": np.full(3, 1 / 3),
+        "means_init": X[:3],
+        "precisions_init": precisions[covariance_type],
+    }
     return GaussianMixture(3, covariance_type=covariance_type, **({"reg_covar": 0.0} | given | options))
 
 
@@ -188,7 +192,9 @@ def test_relabelled_starts_give_relabelled_fits(X: Any, covariance_type: str) ->
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_more_starts_are_never_worse(X: Any, covariance_type: str) -> None:
-    model = GaussianMixture(6, covariance_type=covariance_type, init_params="random_from_data", random_state=3)
+    model = GaussianMixture(
+        4, covariance_type=covariance_type, init_params="random_from_data", random_state=3, tol=1e-3
+    )
     bounds = [clone(model).set_params(n_init=n_init).fit(X).lower_bound_ for n_init in (1, 3, 6)]
     assert bounds == sorted(bounds)
 

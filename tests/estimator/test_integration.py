@@ -67,7 +67,12 @@ def test_sample_weight_is_routed(X: Any, scored: bool) -> None:
     with sklearn.config_context(enable_metadata_routing=True):
         model = GaussianMixture(1).set_fit_request(sample_weight=True).set_score_request(sample_weight=scored)
         found = cross_validate(
-            model, X, cv=KFold(2), params={"sample_weight": weight}, return_estimator=True, error_score="raise"
+            model,
+            X,
+            cv=KFold(2),
+            params={"sample_weight": weight},
+            return_estimator=True,
+            error_score="raise",
         )
     np.testing.assert_allclose(found["estimator"][0].means_[0], X[301::2].mean(axis=0))
     held_out = X[1:300:2] if scored else X[:300]
@@ -122,7 +127,9 @@ def test_files_are_compared_by_column_names(X: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", ["arrow", "polars", "pandas"])
 def test_predictions_from_tables_are_arrays(X: Any, data: str) -> None:
     frame = pd.DataFrame(X, columns=NAMES)
-    table = {"pandas": frame, "polars": pl.from_pandas(frame), "arrow": pl.from_pandas(frame).to_arrow()}[data]
+    table = {"pandas": frame, "polars": pl.from_pandas(frame), "arrow": pl.from_pandas(frame).to_arrow()}[
+        data
+    ]
     model = GaussianMixture(3, random_state=0).fit(table)
     assert isinstance(model.predict_proba(table), np.ndarray)
 

@@ -45,7 +45,9 @@ def _checks_with_random_start() -> list[Any]:
     return [
         pytest.param(check, estimator, id=f"{name}-{check.func.__name__}")
         for name in TYPES
-        for estimator, check in estimator_checks_generator(GaussianMixture(3, covariance_type=name), mark="skip")
+        for estimator, check in estimator_checks_generator(
+            GaussianMixture(3, covariance_type=name), mark="skip"
+        )
         if check.func.__name__ != WEIGHT_CHECK
     ]
 

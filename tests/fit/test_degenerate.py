@@ -112,7 +112,6 @@ def test_after_the_last_restart_components_are_floored():
     assert [event.action for event in policy.report] == ["restart", "restart", "floor"]
 
 
-@pytest.mark.xfail(reason="every iteration reports again, and names an action that was not possible")
 @pytest.mark.parametrize("policy", ["drop", "restart"])
 def test_the_report_does_not_grow_where_nothing_can_be_done(policy):
     mixture = Mixture.from_parameters([0.5, 0.5], [[-1.0], [1.0]], [[1.0]], "tied", flat(1, floor=1e-6))

@@ -67,7 +67,6 @@ def test_converged_is_a_fixed_point():
     assert fit(model, X, n_iter=1).model.movement(model) < 1e-9
 
 
-@pytest.mark.xfail(strict=False, reason="rounding of float32 keeps some fits from stopping")
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("seed", [1, 3])
 def test_float32_rows_converge_where_float64_rows_do(name, seed):

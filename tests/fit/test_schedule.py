@@ -47,7 +47,6 @@ def test_a_sample_of_all_rows_is_the_source():
     assert sample_rows(source, 10, np.random.default_rng(0)) is source
 
 
-@pytest.mark.xfail(reason="rows are drawn whatever their weight")
 def test_a_sample_has_rows_of_positive_weight():
     weight = np.zeros(10_000)
     weight[-3:] = 1.0

@@ -50,7 +50,9 @@ class Problem:
         return out
 
 
-def make_problem(kind="dense", n=100, D=3, K=3, dtype=np.float64, offset=0.0, separation=3.0, seed=0) -> Problem:
+def make_problem(
+    kind="dense", n=100, D=3, K=3, dtype=np.float64, offset=0.0, separation=3.0, seed=0
+) -> Problem:
     rng = np.random.default_rng([seed, n, D, K])
     means = offset + separation * rng.normal(size=(K, D))
     X = (means[rng.integers(0, K, n)] + rng.normal(size=(n, D))).astype(dtype)

@@ -85,5 +85,7 @@ def test_unknown_kernel():
 def test_environment_chooses(name):
     code = "from gaussmix import kernel; print(kernel.name())"
     environment = {**os.environ, "GAUSSMIX_KERNEL": name}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == name

@@ -18,7 +18,9 @@ def check(problem):
     for what in (0, 1, 2):
         expected = problem.evaluate(reference, what)
         for native in NATIVE:
-            np.testing.assert_allclose(problem.evaluate(native, what), expected, rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(
+                problem.evaluate(native, what), expected, rtol=tolerance, atol=tolerance
+            )
     for native in NATIVE:
         log_joint, labels = problem.evaluate(native, 0), problem.evaluate(native, 3)
         chosen = np.take_along_axis(log_joint, labels[:, None], axis=1)

@@ -56,7 +56,7 @@ def test_component_of_weight_zero(kind, dtype, D):
 
 @each_kind
 @each_dtype
-@pytest.mark.parametrize("native", (*NATIVE, reference))
+@pytest.mark.parametrize("native", [*NATIVE, reference])
 def test_no_component_at_all(kind, dtype, native):
     problem = with_fields(make_problem(kind, 30, 5, 1, dtype), log_constant=np.array([-np.inf]))
     parts = problem.split(problem.moments(native))
@@ -69,7 +69,7 @@ def test_no_component_at_all(kind, dtype, native):
 
 @each_kind
 @each_dtype
-@pytest.mark.parametrize("native", (*NATIVE, reference))
+@pytest.mark.parametrize("native", [*NATIVE, reference])
 def test_no_rows(kind, dtype, native):
     assert not make_problem(kind, 0, 6, 3, dtype).moments(native).any()
 

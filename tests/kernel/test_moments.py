@@ -68,7 +68,7 @@ def test_many_features(kind):
 
 
 @each_kind
-@pytest.mark.parametrize("dtype, offset", [(np.float64, 1e8), (np.float32, 1e4)])
+@pytest.mark.parametrize(("dtype", "offset"), [(np.float64, 1e8), (np.float32, 1e4)])
 def test_offset(kind, dtype, offset):
     for D in (3, 8):
         check_moments(make_problem(kind, 300, D, 3, dtype, offset=offset))
@@ -81,7 +81,7 @@ def test_separation_beyond_the_linear_form(kind, dtype):
 
 
 @each_kind
-@pytest.mark.parametrize("dtype, scale", [(np.float64, 1e150), (np.float64, 1e-150), (np.float32, 1e25)])
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float64, 1e150), (np.float64, 1e-150), (np.float32, 1e25)])
 def test_scale(kind, dtype, scale):
     base = make_problem(kind, 200, 6, 3)
     X = (base.X * scale).astype(dtype)

@@ -68,7 +68,9 @@ def test_densities_and_posteriors_agree(name: str, data: str) -> None:
     np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
     for method in ("score", "bic", "aic"):
         assert getattr(ours, method)(X) == pytest.approx(getattr(theirs, method)(X), rel=1e-10)
-    np.testing.assert_allclose(ours.lower_bounds_, getattr(theirs, "lower_bounds_", ours.lower_bounds_), 1e-10)
+    np.testing.assert_allclose(
+        ours.lower_bounds_, getattr(theirs, "lower_bounds_", ours.lower_bounds_), 1e-10
+    )
 
 
 @pytest.mark.parametrize("name", TYPES)

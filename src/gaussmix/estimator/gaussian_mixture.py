@@ -17,8 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.covariance import FAMILIES, CovarianceFamily, resolve_family
 from gaussmix.errors import DataError, DegenerateWarning
 from gaussmix.estimator.parameters import (
+    Count,
     check_means,
     check_memory,
+    check_warm_start,
     check_weights,
     covariances_from_precisions,
 )
@@ -111,12 +113,12 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [Count(Integral, 1, None, closed="left")],
         "covariance_type": [StrOptions(set(FAMILIES)), CovarianceFamily],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Count(Integral, 0, None, closed="left")],
+        "n_init": [Count(Integral, 1, None, closed="left")],
         "init_params": [StrOptions(set(STARTS)), "array-like", callable],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
@@ -124,8 +126,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
-        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "verbose_interval": [Count(Integral, 1, None, closed="left")],
+        "n_jobs": [Count(Integral, 1, None, closed="left"), Count(Integral, None, -1, closed="right"), None],
         "on_degenerate": [StrOptions(set(POLICIES))],
     }
 
@@ -268,6 +270,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     def _best(self, problem: Problem) -> tuple[FitResult, list[str]]:
         """Run EM from each start, or on from the last fit; return the best, and what is to be warned of."""
         warm = self.warm_start and hasattr(self, "mixture_")
+        if warm:
+            check_warm_start(self.mixture_, self.n_components, problem.source.n_features, problem.family)
         starter = None if warm else self._starter(problem)
         progress = Progress(self, 1 if warm else self.n_init)
         training = Training(problem, self.tol, self.max_iter, self.on_degenerate, progress)

@@ -8,15 +8,24 @@ from typing import Any, Final
 
 import numpy as np
 from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval
 
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import ParameterError, ResourceLimitError
+from gaussmix.model import Mixture
 from gaussmix.moments import FULL, POOLED
 from gaussmix.types import BoolArray, Float64Array
 
 _COPIES: Final = (
     6  # of the covariances that a fit holds at a time: parameters, factors, moments of each thread
 )
+
+
+class Count(Interval):
+    """A range of integers, to which True and False do not belong."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, bool) and bool(super().is_satisfied_by(val))
 
 
 def check_weights(weights: Any, n_components: int) -> Float64Array:
@@ -77,6 +86,20 @@ def check_memory(n_components: int, n_features: int, family: CovarianceFamily) -
         )
 
 
+def check_warm_start(mixture: Mixture, n_components: int, n_features: int, family: CovarianceFamily) -> None:
+    """Raise ParameterError unless a fit of this kind can go on from ``mixture``, which may have lost components."""
+    if (
+        mixture.n_components > n_components
+        or mixture.n_features != n_features
+        or mixture.family is not family
+    ):
+        raise ParameterError(
+            f"warm_start=True goes on from {mixture.n_components} '{mixture.covariance_type}' components of "
+            f"{mixture.n_features} features, which are no start for {n_components} '{family.name}' components of "
+            f"{n_features}: set warm_start=False, or fit a clone"
+        )
+
+
 def feature_units(mean: Float64Array, variance: Float64Array) -> tuple[Float64Array, BoolArray]:
     """Return the squared unit of each feature, and which features are constant.
 
@@ -88,8 +111,9 @@ def feature_units(mean: Float64Array, variance: Float64Array) -> tuple[Float64Ar
     mean, variance : ndarray of shape (D,)
         Of all rows.
     """
-    constant = variance <= np.square(4 * np.finfo(float).eps * np.abs(mean))
-    substitute = np.where(mean != 0, np.square(1e-3 * mean), 1.0)
+    with np.errstate(over="ignore"):  # the caller refuses units that are not finite
+        constant = variance <= np.square(4 * np.finfo(float).eps * np.abs(mean))
+        substitute = np.where(mean != 0, np.square(1e-3 * mean), 1.0)
     return np.where(constant, substitute, variance), constant
 
 

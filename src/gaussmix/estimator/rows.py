@@ -37,7 +37,7 @@ def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool
             "X is a masked array, whose mask would be ignored: fill or drop the masked values"
         )
     table = is_table(X)
-    if not (table or _is_matrix(X) or isinstance(X, str | os.PathLike | Source)):
+    if _is_array_like(X) and not (table or isinstance(X, str | os.PathLike | Source)):
         rows = validate_data(  # as scikit-learn does, except that a non-finite value is named below
             estimator,
             X,
@@ -55,13 +55,20 @@ def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool
     else:
         _check_features(estimator, source, reset=reset)
     if source.n_rows < min_rows:
-        raise DataError(f"Found {source.n_rows} row(s), while a minimum of {min_rows} is required")
+        raise DataError(
+            f"Found {source.n_rows} sample(s), while a minimum of {min_rows} is required: give more rows"
+        )
     return source
 
 
 def _is_matrix(X: Any) -> bool:
-    """Return whether ``X`` is an array that a source serves as it is; scikit-learn might copy it whole."""
-    return isinstance(X, np.ndarray) and X.ndim == 2 and X.size > 0 and X.dtype.kind in "fiub"
+    """Return whether a source serves ``X`` without a copy, where scikit-learn might copy it, or refuses its dates."""
+    return isinstance(X, np.ndarray) and X.ndim == 2 and X.size > 0 and X.dtype.kind in "fiubMm"
+
+
+def _is_array_like(X: Any) -> bool:
+    """Return whether scikit-learn is the one to convert ``X``, or to say why it is no matrix."""
+    return not _is_matrix(X) and (hasattr(X, "__len__") or hasattr(X, "__array__"))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from gaussmix.fit import (
 )
 from gaussmix.fit.k_means import nearest
 from gaussmix.model import Mixture
-from gaussmix.prior import Flat
+from gaussmix.prior import FLOOR, Flat
 from gaussmix.source import Source
 from gaussmix.source.blocks import block_rows
 from gaussmix.types import BoolArray, Float64Array
@@ -34,7 +34,7 @@ from gaussmix.types import BoolArray, Float64Array
 _SEED_ROWS: Final = 20_000
 _SEED_ROWS_PER_VALUE: Final = 20  # of the means: rows that a start looks at
 _SEED_VALUES: Final = 2_000_000  # 16 MB, and as much again in standard units
-_FLOOR: Final = 1e-8  # variance given to a collapsed component, in units of the feature's variance
+_FLOAT32_VARIANCES: Final = (1e-30, 1e30)  # within them, squares in float32 keep their digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +74,8 @@ class Problem:
         unit, constant = feature_units(mean, variance)
         if family.invariance == "orthogonal":
             unit = np.full_like(unit, unit.mean())
-        if not np.isfinite(unit).all() or (unit < np.finfo(float).tiny).any():
-            column = int(np.argmax(~np.isfinite(unit) | (unit < np.finfo(float).tiny)))
-            name = source.feature_names[column] if source.feature_names else column
-            raise DataError(
-                f"the variance of column {name!r} is beyond the range of float64: rescale it, e.g. divide it by "
-                "its standard deviation"
-            )
-        prior = Flat(reg_covar * unit if reg_covar > 0 else None, _FLOOR * unit)
+        _check_range(source, partitions, unit, constant)
+        prior = Flat(reg_covar * unit if reg_covar > 0 else None, FLOOR * unit)
         return cls(source, executor, family, n_components, unit, constant, prior, partitions)
 
     def complaints(self, result: FitResult) -> list[str]:
@@ -100,6 +94,24 @@ class Problem:
             for k, reason, action in collapsed
         )
         return said
+
+
+def _check_range(source: Source, partitions: Any, unit: Float64Array, constant: BoolArray) -> None:
+    """Raise DataError if squares of a column leave the range of the source's precision."""
+    least, most = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
+    wrong = np.zeros(len(unit), bool)
+    if source.dtype == np.float32:
+        least, most = _FLOAT32_VARIANCES
+        X, _ = partitions[0].load()
+        wrong = constant & (X.min(axis=0) != X.max(axis=0))  # its squares vanished
+    wrong |= ~((unit >= least) & (unit <= most)) & ~constant
+    if wrong.any():
+        column = int(wrong.argmax())
+        name = source.feature_names[column] if source.feature_names else column
+        raise DataError(
+            f"the variance of column {name!r} is beyond the range of {source.dtype}: rescale it, e.g. divide it by "
+            "its standard deviation" + (", or pass float64" if source.dtype == np.float32 else "")
+        )
 
 
 def _mean_and_variance(

@@ -17,6 +17,7 @@ from typing import Final
 _MOVEMENT: Final = 1e-2  # remaining movement in standard deviations that goes with the default tolerance
 _DEFAULT_TOL: Final = 1e-6
 _IN_A_ROW: Final = 3
+_CRAWL: Final = 1e-2  # part of the movement allowed; once gains are rounding errors, so are such steps
 _STILL: Final = 1e-9  # a step this small is a fixed point, however the steps before it went
 
 
@@ -37,12 +38,14 @@ class Convergence:
         self._bound = -math.inf
         self._gain = math.inf
         self._step = math.inf
+        self._noise = 0.0
         self._met = 0
 
     def resumed(self, tol: float) -> Convergence:
         """Return a watch that goes on where this one stands, with its own tolerance."""
         watch = Convergence(tol)
-        watch._bound, watch._gain, watch._step, watch._met = self._bound, self._gain, self._step, self._met
+        watch._bound, watch._gain, watch._step = self._bound, self._gain, self._step
+        watch._noise, watch._met = self._noise, self._met
         return watch
 
     def update(self, bound: float, step: float) -> bool:
@@ -55,18 +58,20 @@ class Convergence:
         step : float
             ``model.movement`` of the iteration.
         """
-        gain, ratio = bound - self._bound, step / self._step if self._step else 0.0
-        small = (
-            _geometric_rest(step, ratio) < self._movement
-            and _geometric_rest(gain, gain / self._gain if self._gain else 0.0) < self._tol
-        )
+        gain = bound - self._bound
+        if gain < 0 and step < self._movement:  # EM never falls: this is the rounding error of the bound
+            self._noise = max(self._noise, -gain)
+        settled = gain <= 2 * self._noise
+        gain_left = 0.0 if settled else _geometric_rest(gain, self._gain)
+        crawls = settled and step < _CRAWL * self._movement
+        movement_left = 0.0 if crawls else _geometric_rest(step, self._step)
+        small = gain_left < self._tol and movement_left < self._movement
         self._met = self._met + 1 if small else 0
         self._bound, self._gain, self._step = bound, gain, step
         return self._tol > 0 and (self._met >= _IN_A_ROW or step < _STILL)
 
 
-def _geometric_rest(last: float, ratio: float) -> float:
-    """Return the sum of the terms that follow ``last`` in a geometric series, infinite if it does not fall."""
-    if last <= 0:  # a gain lost in rounding: nothing is left
-        return 0.0
+def _geometric_rest(last: float, before: float) -> float:
+    """Return what follows two terms of a geometric series: its infinite rest, or infinity if it does not fall."""
+    ratio = last / before if before else 0.0
     return last * ratio / (1.0 - ratio) if 0.0 <= ratio < 1.0 else math.inf

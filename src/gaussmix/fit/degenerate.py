@@ -50,9 +50,8 @@ def _floor(model: Mixture) -> Mixture:
 
 
 def _drop(model: Mixture) -> Mixture:
-    """Remove the component, unless none would remain."""
-    keep = np.flatnonzero(~model.collapsed)
-    return model.select(keep) if len(keep) else model
+    """Remove the component."""
+    return model.select(np.flatnonzero(~model.collapsed))
 
 
 def _restart(model: Mixture) -> Mixture:
@@ -60,8 +59,6 @@ def _restart(model: Mixture) -> Mixture:
     for k in np.flatnonzero(model.collapsed):
         weights = np.where(model.collapsed, -1.0, model.weights)
         donor = int(weights.argmax())
-        if weights[donor] <= 0:
-            return model
         model = _split(model, donor, int(k))
     return model
 
@@ -117,9 +114,9 @@ class DegeneratePolicy:
     def __call__(self, model: Mixture, iteration: int) -> Mixture:
         """Return the model to go on with, after noting each newly collapsed component."""
         action = self.name
-        if action == "restart":
-            self._restarts_left -= 1
-            action = "restart" if self._restarts_left >= 0 else "floor"
+        self._restarts_left -= action == "restart"
+        if action != "raise" and (model.collapsed.all() or self._restarts_left < 0):
+            action = "floor"  # nothing is left to keep or to split
         for k in np.flatnonzero(model.collapsed).tolist():
             if action != "floor" or k not in self._floored:
                 weight = float(model.weights[k])

@@ -15,6 +15,7 @@ import numpy as np
 
 from gaussmix import kernel
 from gaussmix.covariance import CovarianceFamily
+from gaussmix.executor import pairwise_sum
 from gaussmix.fit.k_means import k_means, k_means_plus_plus, nearest
 from gaussmix.model import Mixture
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Moments, Scatter, buffer_size
@@ -22,7 +23,7 @@ from gaussmix.prior import Prior
 from gaussmix.source import Partition
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
-_PSEUDO_ROWS: Final = 1.0  # rows of the pooled covariance lent to each component of a start
+_LENT: Final = 0.01  # of an average component's weight: lent to each component of a start
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,10 +134,7 @@ def start_from_responsibilities(
     reference = np.repeat(first_rows.mean(axis=0, dtype=np.float64)[None], n_components, axis=0)
     for scatter in (TRACE, family.scatter):  # about the blocks' mean for the means, then about the means
         parts = _responsible(blocks, responsibilities, rows_of)
-        sums = [_given(X, shares, reference, scatter) for X, shares in parts]
-        total = sums[0]
-        for part in sums[1:]:
-            total = total + part
+        total = pairwise_sum(_given(X, shares, reference, scatter) for X, shares in parts)
         reference = total.about_means()[1]
     return Mixture.from_moments(_lend_pooled(total), family, prior)
 
@@ -177,14 +175,15 @@ def _given(
 
 
 def _lend_pooled(moments: Moments) -> Moments:
-    """Add to each component a row's worth of the covariance pooled over all, at the component's mean.
+    """Add to each component a little of the covariance pooled over all, at the component's mean.
 
     Groups of a few rows would otherwise start with singular covariances.
     """
     count, means, scatter = moments.about_means()
     K, D = means.shape
+    rows = _LENT * count.mean()
     pooled = K * scatter if moments.scatter is POOLED else scatter.sum(axis=0)
-    scatter = scatter + _PSEUDO_ROWS * pooled / count.sum()
-    lent = count + _PSEUDO_ROWS
+    scatter = scatter + rows * pooled / count.sum()
+    lent = count + rows
     head = np.concatenate([[0.0, lent.sum()], lent, np.zeros(K * D)])
     return Moments(np.concatenate([head, scatter.ravel()]), means, moments.scatter)

@@ -33,8 +33,12 @@ def k_means(
         count = moments.count
         shift = moments.first / np.where(count > 0, count, 1.0)[:, None]
         centres = centres + shift
-        if not count.all():
-            centres = _relocate(Z, weight, centres, np.flatnonzero(count == 0))
+        empty = np.flatnonzero(count == 0)
+        if len(empty):
+            own = squared_distances(Z, centres).min(axis=1) * (weight > 0)
+            if not own.any():  # fewer distinct rows than clusters: every row is a centre
+                break
+            centres[empty] = Z[np.argsort(own)[::-1][: len(empty)]]
         elif np.abs(shift).max() < _STILL:
             break
     return nearest(Z, centres)
@@ -95,10 +99,3 @@ def _draw(probability: Float64Array, size: int, rng: np.random.Generator) -> Int
         return rng.integers(len(probability), size=size)
     rows: IntArray = np.searchsorted(cumulative, rng.random(size) * cumulative[-1])
     return np.minimum(rows, len(probability) - 1)
-
-
-def _relocate(Z: Float64Array, weight: Float64Array, centres: Float64Array, empty: IntArray) -> Float64Array:
-    """Move the centres of empty clusters to the rows that are farthest from their own centre."""
-    own = squared_distances(Z, centres).min(axis=1) * (weight > 0)
-    centres[empty] = Z[np.argsort(own)[::-1][: len(empty)]]
-    return centres

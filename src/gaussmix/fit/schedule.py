@@ -26,15 +26,21 @@ _MAX_VALUES: Final = 4_000_000  # of a sample: 32 MB
 _TRIALS: Final = 6
 _TRIAL_ITERATIONS: Final = 10  # fewer tell little about where a start will end
 _FINALISTS: Final = 2
+_LEVEL_ITERATIONS: Final = 200  # of each level: what is left, the next one does
+_LEVEL_TOL: Final = 1e-2  # total log-likelihood (nats) worth chasing on a sample, which is one of many
 
 MakeStart = Callable[[Source, np.random.Generator], Mixture]
 
 
 def sample_rows(source: Source, n_rows: int, rng: np.random.Generator) -> Source:
-    """Return a source of ``n_rows`` rows drawn without replacement, or the source itself if it has no more."""
-    if n_rows >= source.n_rows:
+    """Return a source of ``n_rows`` rows of positive weight drawn without replacement, or of all of them."""
+    weight = source.sample_weight
+    possible = None if weight is None else np.flatnonzero(weight > 0)
+    n_possible = source.n_rows if possible is None else len(possible)
+    if n_rows >= n_possible and n_possible == source.n_rows:
         return source
-    rows = np.sort(rng.choice(source.n_rows, n_rows, replace=False))
+    drawn = np.sort(rng.choice(n_possible, min(n_rows, n_possible), replace=False))
+    rows = drawn if possible is None else possible[drawn]
     return ArraySource(source.take(rows), source.weight_of(rows))
 
 
@@ -100,7 +106,8 @@ def search_samples(
 
 
 def refine(model: Mixture, sample: Source, executor: Executor, tol: float, max_iter: int) -> FitResult:
-    """Return the result of EM on a sample."""
+    """Return the result of EM on a sample, no further than a sample can tell."""
+    tol, max_iter = max(tol, _LEVEL_TOL / sample.n_rows), min(max_iter, _LEVEL_ITERATIONS)
     rows = block_rows(sample.n_rows, sample.n_features, model.n_components)
     return fit_em(model, sample.partitions(rows), executor, tol=tol, max_iter=max_iter)
 

@@ -7,15 +7,16 @@ here. The environment variable ``GAUSSMIX_KERNEL`` (``reference``, ``v2``, ``v3`
 
 from __future__ import annotations
 
+import importlib
 import os
 from types import ModuleType
 
-from . import reference
+import gaussmix.kernel.reference as reference
 
 try:
-    from . import _native
+    _NATIVE: ModuleType | None = importlib.import_module("gaussmix.kernel._native")
 except ImportError:  # a source tree without the compiled module still works
-    _native = None  # type: ignore[assignment]
+    _NATIVE = None
 
 __all__ = [
     "LABELS",
@@ -41,7 +42,7 @@ __all__ = [
 
 def available() -> tuple[str, ...]:
     """Return the names of the kernels that this machine can run, the slowest first."""
-    return ("reference", *(_native.available if _native is not None else ()))
+    return ("reference", *(_NATIVE.available if _NATIVE is not None else ()))
 
 
 def implementation(kernel: str) -> ModuleType:
@@ -57,7 +58,7 @@ def implementation(kernel: str) -> ModuleType:
     if kernel not in available():
         choices = ", ".join(available())
         raise ImportError(f"GAUSSMIX_KERNEL={kernel!r} is not available here; choose one of {choices}.")
-    module: ModuleType = getattr(_native, kernel)
+    module: ModuleType = getattr(_NATIVE, kernel)
     return module
 
 

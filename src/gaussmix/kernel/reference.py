@@ -24,7 +24,9 @@ Whiten = Callable[[int, Float64Array], Float64Array]
 Scatter = Callable[[int, Float64Array, Float64Array], Float64Array]
 
 
-def _log_joint(X: FloatArray, log_constant: Float64Array, means: Float64Array, whiten: Whiten) -> Float64Array:
+def _log_joint(
+    X: FloatArray, log_constant: Float64Array, means: Float64Array, whiten: Whiten
+) -> Float64Array:
     """Return log(weight_k) + log N(x; mean_k, covariance_k), shape (N, K)."""
     log_joint = np.empty((len(X), len(means)))
     for k, mean in enumerate(means):
@@ -49,9 +51,12 @@ def _responsibilities(log_joint: Float64Array, log_sum: Float64Array, hard: bool
     live = log_joint > -np.inf
     if hard:
         first = log_joint.argmax(axis=1)[:, None] == np.arange(log_joint.shape[1])
-        return (first & live).astype(np.float64)
+        return np.asarray(first & live, dtype=np.float64)
     with np.errstate(under="ignore", invalid="ignore"):
-        return np.where(live, np.exp(log_joint - log_sum), 0.0)
+        shares: Float64Array = np.where(live, np.exp(log_joint - log_sum), 0.0)
+    # Of a row far from all components, log_sum has lost the logarithm of the sum to rounding.
+    shares /= np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    return shares
 
 
 def _accumulate(

@@ -74,7 +74,8 @@ class _Score:
         values = self.mixture.log_prob(X).astype(np.float64)
         if weight is None:
             return np.array([values.sum(), len(X)])
-        return np.array([weight @ values, weight.sum()])
+        heavy = weight > 0  # a row without weight counts for nothing, however improbable it is
+        return np.array([weight[heavy] @ values[heavy], weight.sum()])
 
 
 def score(mixture: Mixture, source: Source, executor: Executor) -> float:

@@ -9,9 +9,10 @@ from typing import Final
 import numpy as np
 
 from gaussmix.covariance import CovarianceFamily, Covariances, resolve_family
-from gaussmix.errors import ParameterError
+from gaussmix.errors import DataError, ParameterError
 from gaussmix.moments import Moments
-from gaussmix.prior import Flat, Prior
+from gaussmix.prior import FLOOR, Flat, Prior
+from gaussmix.source import ArraySource, require_finite
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
 _LEAST_WEIGHT: Final = 1e-300  # a component without weight does not move
@@ -92,9 +93,13 @@ class Mixture:
             )
         if (weights < 0).any() or abs(weights.sum() - 1) > _SUM_TOLERANCE:
             raise ParameterError(f"weights should be non-negative and sum to 1, but sum to {weights.sum():g}")
-        stored = family.from_parameters(np.array(covariances, dtype=np.float64, order="C"), K, D)
-        prior = Flat(None, np.zeros(D)) if prior is None else prior
-        return cls(weights / weights.sum(), means, stored, family, prior, np.zeros(K, bool))
+        stored = family.from_parameters(_array("covariances", covariances), K, D)
+        if prior is None:
+            prior = Flat(None, FLOOR * np.square(stored.standard_deviations()).mean(axis=0))
+        total = weights.sum()
+        return cls(
+            weights if total == 1 else weights / total, means, stored, family, prior, np.zeros(K, bool)
+        )
 
     @classmethod
     def from_moments(
@@ -158,7 +163,7 @@ class Mixture:
     def movement(self, previous: Mixture) -> float:
         """Return the relative distance of the parameters from ``previous``.
 
-        The root of Σ_k [|Δμ_k / s_k|² + (Δπ_k)² / π_k] + Σ (Δσ_kab / (s_ka s_kb))², with s the standard
+        The root of Σ_k [|Δμ_k / s_k|² + (Δπ_k)² / max π_k] + Σ (Δσ_kab / (s_ka s_kb))², with s the standard
         deviations: a number without units, the same for rescaled data.
         """
         sd = self.covariances.standard_deviations()
@@ -212,8 +217,8 @@ class Mixture:
         labels : ndarray of shape (n,)
             The component of each row.
         """
-        if n < 1:
-            raise ParameterError(f"sample needs a positive number of rows, got {n}")
+        if n != int(n) or n < 1:
+            raise ParameterError(f"sample needs a positive whole number of rows, got {n!r}")
         rng = np.random.default_rng(rng)
         counts = rng.multinomial(n, self.weights)
         rows = [
@@ -223,17 +228,27 @@ class Mixture:
         return np.concatenate(rows), np.repeat(np.arange(self.n_components), counts)
 
     def _rows(self, X: object) -> FloatArray:
-        """Return ``X`` as the kernels take it: two-dimensional, contiguous, float32 or float64."""
-        rows = np.asarray(X)
-        if rows.dtype not in (np.float32, np.float64):
-            rows = rows.astype(np.float64)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise ParameterError(f"X should have shape (n, {self.n_features}), got {rows.shape}")
-        return np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("="))
+        """Return ``X`` as the kernels take it: two-dimensional, contiguous, finite float32 or float64."""
+        source = ArraySource(X)  # type: ignore[arg-type]  # it refuses what is no array
+        if source.n_features != self.n_features:
+            raise DataError(f"X has {source.n_features} features, but the mixture has {self.n_features}")
+        require_finite(source)
+        return source.partitions(source.n_rows)[0].load()[0]
+
+
+def _array(name: str, values: object) -> Float64Array:
+    """Return a float64 copy of an argument, or say which one is not made of real numbers."""
+    try:
+        array = np.array(values)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"its type is {array.dtype}")
+        return np.array(array, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{name} should be an array of real numbers: {error}") from None
 
 
 def _finite_array(name: str, values: object, ndim: int) -> Float64Array:
-    array = np.array(values, dtype=np.float64, order="C")
+    array = _array(name, values)
     if array.ndim != ndim or not array.size:
         raise ParameterError(f"{name} should be a non-empty array of {ndim} dimension(s), got {array.shape}")
     if not np.isfinite(array).all():

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from gaussmix.prior.base import Flat, Posterior, Prior
+from gaussmix.prior.base import FLOOR, Flat, Posterior, Prior
 
-__all__ = ["Flat", "Posterior", "Prior"]
+__all__ = ["FLOOR", "Flat", "Posterior", "Prior"]

@@ -15,6 +15,7 @@ import numpy as np
 from gaussmix.moments import Moments
 from gaussmix.types import Float64Array
 
+FLOOR: Final = 1e-8  # variance given to a component that collapses, in units of the feature's variance
 _EPS: Final = float(np.finfo(np.float64).eps)
 
 

@@ -122,9 +122,6 @@ GAUSSMIX_INLINE void transpose_wide(const T* x, size_t d, const T* anchor, T* ou
     }
 }
 
-/// Rows are fetched this many steps ahead: the lines of a step are too few for the hardware to run ahead.
-inline constexpr size_t kPrefetch = 4;
-
 template <class T>
 GAUSSMIX_INLINE void prefetch(const T* x, size_t count) {
     for (size_t i = 0; i < count; i += 64 / sizeof(T)) __builtin_prefetch(x + i);
@@ -139,7 +136,7 @@ void transpose_rows(const T* x, size_t n, size_t padded, size_t d, const T* end,
     size_t i = 0;
     for (; i + W <= n && size_t(end - (x + i * d)) >= read; i += W) {
         const T* from = x + i * d;
-        prefetch(from + W * d * kPrefetch, W * d);
+        prefetch(from + padded * d, W * d);  // comes in while the passes work on this micro-block
         if (d == 1) transpose_narrow<T, 1>(from, anchor, out + i, ld);
         else if (d == 2) transpose_narrow<T, 2>(from, anchor, out + i, ld);
         else if (d == 3) transpose_narrow<T, 3>(from, anchor, out + i, ld);

@@ -182,7 +182,7 @@ void exact_diagonal_moments(const Rows<T>& data, const Parameters& p, bool is_tr
         const bool in_float = roots_in_range<T>(p, per_component);
         if (in_float) diagonal_pass<T>(data, p, references, is_trace, hard, out);
         if (!in_float || !all_finite(out, size))
-            in_double(data, out, size, [&](const Rows<double>& rows, double* part) {
+            in_double(data, out, size, [&](const Rows<double>& rows, size_t, double* part) {
                 diagonal_pass<double>(rows, p, references, is_trace, hard, part);
             });
     }

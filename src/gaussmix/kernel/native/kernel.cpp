@@ -15,8 +15,8 @@ constexpr Passes<T> passes() {
     return {{dense_moments<T>, linear_or_exact_moments<T, shared>, linear_or_exact_moments<T, diagonal>,
              linear_or_exact_moments<T, spherical>},
             {dense_evaluate<T>, shared_evaluate<T>, diagonal_evaluate<T, diagonal>, diagonal_evaluate<T, spherical>},
-            dense_moments_given<T>,
-            diagonal_moments_given<T>};
+            moments_given<T, dense>,
+            moments_given<T, diagonal>};
 }
 
 const KernelTable& table() {

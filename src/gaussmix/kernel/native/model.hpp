@@ -55,7 +55,7 @@ bool roots_in_range(const Parameters& p, size_t per_component) {
     return true;
 }
 
-/// Runs pass(rows as double, out) over pieces of float rows and adds the results.
+/// Runs pass(rows as double, first row, out) over pieces of float rows and adds the results.
 template <class Pass>
 void in_double(const Rows<float>& data, double* out, size_t size, Pass&& pass) {
     constexpr size_t piece = 4096;
@@ -65,7 +65,7 @@ void in_double(const Rows<float>& data, double* out, size_t size, Pass&& pass) {
         const size_t n = smaller(piece, data.n_rows - first);
         for (size_t i = 0; i < n * data.n_features; ++i) x[i] = data.x[first * data.n_features + i];
         const Rows<double> rows{x, data.weight ? data.weight + first : nullptr, n, data.n_features};
-        pass(rows, static_cast<double*>(part));
+        pass(rows, first, static_cast<double*>(part));
         for (size_t i = 0; i < size; ++i) out[i] += part[i];
     }
 }

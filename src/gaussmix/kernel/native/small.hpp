@@ -115,7 +115,7 @@ void exact_dense_moments(const Rows<T>& data, const Parameters& p, bool is_share
         const bool in_float = factors_in_range<T>(p, n_factors, d);
         if (in_float) dense_pass<T>(data, p, reference, is_shared, hard, out);
         if (!in_float || !all_finite(out, size))
-            in_double(data, out, size, [&](const Rows<double>& rows, double* part) {
+            in_double(data, out, size, [&](const Rows<double>& rows, size_t, double* part) {
                 dense_pass<double>(rows, p, reference, is_shared, hard, part);
             });
     }
