@@ -60,9 +60,15 @@ def main(
     if rounds is not None:
         patience = replace(patience, rounds=rounds)
     settings = Settings(peers, patience, seeds or (_QUICK_SEEDS if quick else _SEEDS), scale, only)
-    rows = [row for group in GROUPS for row in group(settings)]
+    rows: list[Row] = []
+    try:
+        for group in GROUPS:
+            for row in group(settings):
+                rows.append(row)  # one by one, so that an interruption leaves those that are done
+    except KeyboardInterrupt:
+        say("interrupted: the table has what was measured so far")
     if not rows:
-        raise click.UsageError(f"no work has a title with {' or '.join(only)}")
+        raise click.UsageError(f"nothing was measured: no title has {' or '.join(only)}")
     measured_with = circumstances(peers)
     print(measured_with, as_text(rows), sep="\n\n")
     missed = sum(bool(row.missed) for row in rows)

@@ -169,7 +169,7 @@ def test_a26_sizes_beyond_64_bits_do_not_wrap() -> None:
 def test_warm_start_needs_the_same_model(X: Any) -> None:
     model = GaussianMixture(3, warm_start=True, random_state=0).fit(X)
     before = dict(vars(model))
-    with pytest.raises(ValueError, match="3 'full' components of 3 features, .* of 2: set warm_start=False"):
+    with pytest.raises(ValueError, match=r"3 'full' components of 3 features, .* of 2: set warm_start=False"):
         model.fit(X[:, :2])
     assert vars(model) == before
     for change in ({"n_components": 2}, {"covariance_type": "diag"}):

@@ -113,7 +113,7 @@ def test_verbose_is_quiet_by_default(X: Any, capsys: pytest.CaptureFixture[str])
 def test_verbose_lines(X: Any, capsys: pytest.CaptureFixture[str], verbose: int, detail: bool) -> None:
     model = GaussianMixture(3, random_state=0, n_init=2, verbose=verbose, verbose_interval=2).fit(X)
     said = capsys.readouterr().out
-    assert [line for line in said.splitlines() if line[:14] == "Initialization"][0] == "Initialization 0"
+    assert said.startswith("Initialization 0\n")
     assert said.count("Initialization converged") == 2
     assert said.count("  Iteration ") >= model.n_iter_ // 2
     assert ("ll change" in said) is detail

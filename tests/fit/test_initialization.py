@@ -60,8 +60,10 @@ def test_two_labelled_groups_by_hand():
     mixture = start_from_labels(blocks, np.array([0, 0, 1, 1]), 2, FAMILIES["full"], flat(1))
     assert mixture.means.tolist() == [[1.0], [12.0]]
     assert mixture.weights.tolist() == [0.5, 0.5]
-    pooled = (2 + 8) / 4  # each group is lent a row of it
-    assert mixture.covariances.parameters().ravel() == pytest.approx([(2 + pooled) / 3, (8 + pooled) / 3])
+    lent = 0.01 * 2  # a hundredth of an average group's rows
+    pooled = (2 + 8) / 4
+    expected = [(2 + lent * pooled) / (2 + lent), (8 + lent * pooled) / (2 + lent)]
+    assert mixture.covariances.parameters().ravel() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

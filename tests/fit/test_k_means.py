@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 
@@ -76,8 +78,9 @@ def test_fewer_distinct_rows_than_clusters():
 
 
 def test_empty_clusters_move_to_the_farthest_rows():
-    from gaussmix.fit.k_means import _relocate
-
-    Z = np.array([[0.0], [1.0], [9.0], [5.0]])
-    centres = _relocate(Z, np.array([1.0, 1.0, 1.0, 0.0]), np.array([[0.5], [99.0]]), np.array([1]))
-    assert centres.tolist() == [[0.5], [9.0]]
+    Z = np.concatenate([np.zeros((50, 1)), [[1.0], [100.0]]])
+    with patch(
+        "gaussmix.fit.k_means.k_means_plus_plus", lambda *_: np.array([0, 1, 2])
+    ):  # three equal centres
+        labels = k_means(Z, np.ones(52), 3, np.random.default_rng(0))
+    assert len(set(labels.tolist())) == 3

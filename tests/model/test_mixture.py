@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 from gaussmix.covariance import FAMILIES
-from gaussmix.errors import ParameterError
+from gaussmix.errors import DataError, ParameterError
 from gaussmix.model import Mixture, Model
 
 from ..mixtures import flat, make_mixture, make_rows
@@ -211,10 +211,19 @@ def test_weights_that_nearly_sum_to_one_are_made_to():
     assert mixture.weights.sum() == pytest.approx(1.0, abs=1e-15)
 
 
-@pytest.mark.parametrize("shape", [(3,), (2, 3), (1, 2, 1)])
-def test_rows_of_another_shape_are_refused(shape):
-    with pytest.raises(ParameterError, match=r"X should have shape \(n, 2\), got"):
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((3,), "one-dimensional"), ((2, 3), r"shape \(n, 2\), got \(2, 3\)"), ((1, 2, 1), "3 dimensions")],
+)
+def test_rows_of_another_shape_are_refused(shape, message):
+    with pytest.raises(DataError, match=message):
         make_mixture().log_prob(np.zeros(shape))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_that_are_not_finite_are_refused(value):
+    with pytest.raises(DataError, match="row 1, column 0"):
+        make_mixture().log_prob([[0.0, 0.0], [value, 0.0]])
 
 
 @pytest.mark.parametrize(

@@ -88,11 +88,8 @@ def check_memory(n_components: int, n_features: int, family: CovarianceFamily) -
 
 def check_warm_start(mixture: Mixture, n_components: int, n_features: int, family: CovarianceFamily) -> None:
     """Raise ParameterError unless a fit of this kind can go on from ``mixture``, which may have lost components."""
-    if (
-        mixture.n_components > n_components
-        or mixture.n_features != n_features
-        or mixture.family is not family
-    ):
+    same_kind = mixture.n_features == n_features and mixture.covariance_type == family.name
+    if not same_kind or mixture.n_components > n_components:
         raise ParameterError(
             f"warm_start=True goes on from {mixture.n_components} '{mixture.covariance_type}' components of "
             f"{mixture.n_features} features, which are no start for {n_components} '{family.name}' components of "

@@ -183,7 +183,7 @@ def _lend_pooled(moments: Moments) -> Moments:
     K, D = means.shape
     rows = _LENT * count.mean()
     pooled = K * scatter if moments.scatter is POOLED else scatter.sum(axis=0)
-    scatter = scatter + rows * pooled / count.sum()
+    scatter = scatter + _LENT / K * pooled  # rows / count.sum() of it, which large weights would overflow
     lent = count + rows
     head = np.concatenate([[0.0, lent.sum()], lent, np.zeros(K * D)])
     return Moments(np.concatenate([head, scatter.ravel()]), means, moments.scatter)

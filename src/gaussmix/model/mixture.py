@@ -229,9 +229,12 @@ class Mixture:
 
     def _rows(self, X: object) -> FloatArray:
         """Return ``X`` as the kernels take it: two-dimensional, contiguous, finite float32 or float64."""
-        source = ArraySource(X)  # type: ignore[arg-type]  # it refuses what is no array
-        if source.n_features != self.n_features:
-            raise DataError(f"X has {source.n_features} features, but the mixture has {self.n_features}")
+        shape = np.shape(X)  # type: ignore[arg-type]  # what is no array is refused below
+        if len(shape) == 2 and shape[1] != self.n_features:
+            raise DataError(f"X should have shape (n, {self.n_features}), got {shape}")
+        if shape == (0, self.n_features):
+            return np.empty(shape)
+        source = ArraySource(X)  # type: ignore[arg-type]
         require_finite(source)
         return source.partitions(source.n_rows)[0].load()[0]
 
