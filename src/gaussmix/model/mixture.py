@@ -229,7 +229,7 @@ class Mixture:
 
     def _rows(self, X: object) -> FloatArray:
         """Return ``X`` as the kernels take it: two-dimensional, contiguous, finite float32 or float64."""
-        shape = np.shape(X)  # type: ignore[arg-type]  # what is no array is refused below
+        shape = np.shape(X)  # type: ignore[call-overload]  # what is no array is refused below
         if len(shape) == 2 and shape[1] != self.n_features:
             raise DataError(f"X should have shape (n, {self.n_features}), got {shape}")
         if shape == (0, self.n_features):
