@@ -29,7 +29,6 @@ _JUDGED_ROWS: Final = 20_000  # on which the packages' results are compared
 _AGREEMENT: Final = {_SINGLE: 1e-3}  # nats a row; float32 rounds the data themselves
 _EXACT: Final = 1e-6  # the same for the others
 _LEAST_ROWS: Final = 4  # for each mean value: with fewer, covariances are singular
-_TINY: Final = 1e-9  # seconds; a difference of two times that is lost in noise
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,7 @@ def _rows(case: Pass, n_rows: int, settings: Settings) -> Iterator[Row]:
         least = least_times(measured.stopwatches | products, settings.patience)
     measured.check(title, X)
     passes = {name: measured.seconds_a_pass(name, least) for name in contenders}
+    say(f"one thread's matrix product: {product_flops() / least['float64'] / 1e9:.1f} GF/s in float64")
     rates = {dtype: cores() * product_flops() / least[dtype] for dtype in _PRECISIONS}
     flops = least_flops(case.covariance_type, n_rows, case.n_features, case.n_components)
     yield from _as_rows(case, title, passes, {dtype: flops / rate for dtype, rate in rates.items()})
@@ -126,9 +126,13 @@ class _Measured:
 
     def seconds_a_pass(self, name: str, least: Mapping[str, float]) -> float:
         """Return the seconds of one pass of a contender, given the least time of each stopwatch."""
-        long, short = (self.runs[_key(name, length)].n_iterations for length in self._lengths)
-        seconds = least[_key(name, self._lengths[0])] - least[_key(name, self._lengths[1])]
-        return max(seconds, _TINY) / max(long - short, 1)
+        long, short = (_key(name, length) for length in self._lengths)
+        iterations = self.runs[long].n_iterations - self.runs[short].n_iterations
+        seconds = least[long] - least[short]
+        if seconds <= 0 or iterations == 0:
+            say(f"warning: {name}: a pass is lost in noise; a share of the long run is taken instead")
+            return least[long] / self.runs[long].n_iterations
+        return seconds / iterations
 
     def check(self, title: str, X: Array) -> None:
         """Say so where a contender stopped early or found something else than gaussmix."""

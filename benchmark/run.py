@@ -13,7 +13,7 @@ from benchmark import fits, memory, overheads, passes
 from benchmark.peers import PEERS, available
 from benchmark.report import circumstances, publish
 from benchmark.settings import PATIENT, QUICK, Settings, say
-from benchmark.table import Row, as_text
+from benchmark.table import OURS, Row, as_text
 
 GROUPS: Final[list[Callable[[Settings], Iterator[Row]]]] = [
     passes.measure,
@@ -61,10 +61,10 @@ def main(
         patience = replace(patience, rounds=rounds)
     settings = Settings(peers, patience, seeds or (_QUICK_SEEDS if quick else _SEEDS), scale, only)
     rows: list[Row] = []
-    try:
-        for group in GROUPS:
-            for row in group(settings):
-                rows.append(row)  # one by one, so that an interruption leaves those that are done
+    try:  # row by row, so that an interruption leaves those that are done
+        for row in (row for group in GROUPS for row in group(settings)):
+            say(f"{row.work}: {row.values[OURS]:.3g} {row.unit} {row.verdict}")
+            rows.append(row)
     except KeyboardInterrupt:
         say("interrupted: the table has what was measured so far")
     if not rows:

@@ -97,7 +97,7 @@ def test_attributes_agree(X: Any, covariance_type: str) -> None:
         np.testing.assert_allclose(factors @ np.swapaxes(factors, -1, -2), precisions, rtol=1e-12, atol=1e-12)
         expected = np.broadcast_to(np.eye(D), shape)
         np.testing.assert_allclose(precisions @ covariances, expected, atol=1e-10)
-        np.testing.assert_array_equal(covariances, np.swapaxes(covariances, -1, -2))
+        np.testing.assert_allclose(covariances, np.swapaxes(covariances, -1, -2), rtol=1e-14, atol=1e-14)
     else:
         np.testing.assert_allclose([factors**2, precisions], [1 / covariances] * 2, rtol=1e-12)
 

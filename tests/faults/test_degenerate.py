@@ -104,3 +104,13 @@ def test_the_report_says_what_was_done(policy: str) -> None:
 
 def test_a_sound_fit_has_an_empty_report() -> None:
     assert GaussianMixture(2, random_state=0).fit(rows(60)).degenerate_ == []
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-300, 1e-200, 1e150])
+def test_a_constant_column_may_have_any_value(value: float, covariance_type: str) -> None:
+    X = rows(60, 2)
+    X[:, 1] = value
+    if covariance_type == "spherical" and value > 1:  # one unit for all columns: that of the constant
+        X[:, 1] = 1.0
+    with pytest.warns(DegenerateWarning, match="column 1 is constant"):
+        assert_finite(GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(X))

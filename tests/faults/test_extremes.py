@@ -40,7 +40,7 @@ def test_b1_scales(covariance_type: str, scale: float) -> None:
     assert scaled.score(scale * X) + 2 * np.log(scale) == pytest.approx(one.score(X), rel=1e-9)
 
 
-@pytest.mark.parametrize("scale", [1e-310, 1e-300, 1e-170, 1e160, 1e300])
+@pytest.mark.parametrize("scale", [1e-310, 1e-300, 1e-170, 1e160, 1e300, 1e307])
 def test_b1_b11_scales_whose_squares_float64_cannot_hold(covariance_type: str, scale: float) -> None:
     with pytest.raises(DataError, match="column 0 is beyond the range of float64: rescale it"):
         fit(scale * two_groups(), covariance_type)

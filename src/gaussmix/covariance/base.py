@@ -8,6 +8,7 @@ stores K covariance matrices in the form that its kernel needs. Several families
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,6 +59,30 @@ class Covariances(ABC):
         means : ndarray of shape (K, D)
         hard : bool
             Give each row wholly to its most probable component.
+        """
+
+    @abstractmethod
+    def em_steps(
+        self,
+        X: FloatArray,
+        weight: Float64Array | None,
+        weights: Float64Array,
+        means: Float64Array,
+        added_variance: Float64Array | None,
+        n_steps: int,
+    ) -> Steps:
+        """Return up to ``n_steps`` iterations of maximum likelihood on one block, run in one go.
+
+        Parameters
+        ----------
+        X, weight
+            As in ``moments``.
+        weights : ndarray of shape (K,)
+        means : ndarray of shape (K, D)
+        added_variance : ndarray of shape (D,), optional
+            Added to the diagonal of each covariance.
+        n_steps : int
+            At most. Fewer are done, perhaps none, where an iteration asks for a decision.
         """
 
     @abstractmethod
@@ -116,6 +141,28 @@ class Covariances(ABC):
         """
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """Hold the outcome of EM iterations that were run in one go.
+
+    Attributes
+    ----------
+    weights, means : ndarray
+    covariances : ndarray
+        In the shape of ``Covariances.parameters``.
+    bounds : list of float
+        The lower bound at the start of each iteration.
+    movements : list of float
+        The movement in each.
+    """
+
+    weights: Float64Array
+    means: Float64Array
+    covariances: Float64Array
+    bounds: list[float]
+    movements: list[float]
+
+
 class CovarianceFamily(ABC):
     """A set of allowed covariance matrices and its M-step. Implementations are stateless.
 
@@ -128,11 +175,15 @@ class CovarianceFamily(ABC):
     invariance : str
         The maps under which fitting commutes: ``"linear"`` (any invertible matrix), ``"diagonal"``
         (rescaled features), ``"orthogonal"`` (rotations and one common scale).
+    unconstrained : bool
+        Whether ``estimate`` is scatter / count in the form of the representation, nothing else; then the kernel
+        can run whole EM iterations by itself.
     """
 
     name: ClassVar[str]
     scatter: ClassVar[Scatter]
     invariance: ClassVar[str]
+    unconstrained: ClassVar[bool] = False
 
     @abstractmethod
     def estimate(

@@ -17,6 +17,7 @@ class Diag(CovarianceFamily):
     name = "diag"
     scatter = DIAGONAL
     invariance = "diagonal"
+    unconstrained = True
 
     def estimate(
         self,

@@ -11,7 +11,7 @@ from gaussmix.types import BoolArray, Float64Array
 
 # A conditional variance below this part of the variance is rounding error (some 500 units in the last place).
 _PIVOT_FLOOR: Final = 1e-13
-_LAPACK_FROM: Final = 64  # features from which LAPACK's blocked factorisation beats the kernel's plain loops
+LAPACK_FROM: Final = 64  # features from which LAPACK's blocked factorisation beats the kernel's plain loops
 _FLOOR_TRIES: Final = 8  # each a hundred times higher
 
 
@@ -22,9 +22,7 @@ def factorize(covariances: Float64Array) -> tuple[Float64Array, Float64Array, Bo
     own variance: (L_dd)² Σ_dd = Σ_dd / Var(x_d | x_1 … x_{d−1}) above 1 / _PIVOT_FLOOR. The test does not
     depend on the features' units.
     """
-    factorize = (
-        kernel.precision_cholesky if covariances.shape[1] < _LAPACK_FROM else linalg.precision_cholesky
-    )
+    factorize = kernel.precision_cholesky if covariances.shape[1] < LAPACK_FROM else linalg.precision_cholesky
     factors, log_det, positive = factorize(covariances)
     with np.errstate(invalid="ignore"):  # not positive definite: already marked
         inflation = linalg.diagonals(factors) * np.sqrt(linalg.diagonals(covariances))

@@ -17,6 +17,7 @@ class Full(CovarianceFamily):
     name = "full"
     scatter = FULL
     invariance = "linear"
+    unconstrained = True
 
     def estimate(
         self,

@@ -23,8 +23,8 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from gaussmix import kernel, linalg
-from gaussmix.covariance.base import Covariances
-from gaussmix.covariance.factor import factorize, inverse_root, raise_diagonal
+from gaussmix.covariance.base import Covariances, Steps
+from gaussmix.covariance.factor import LAPACK_FROM, factorize, inverse_root, raise_diagonal
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Moments, Scatter, buffer_size
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
@@ -46,6 +46,7 @@ class Stored(Covariances):
     scatter: ClassVar[Scatter]
     kernel_moments: ClassVar[Callable[..., None]]
     kernel_evaluate: ClassVar[Callable[..., None]]
+    kernel_number: ClassVar[int]
 
     n_components: int
     n_features: int
@@ -71,6 +72,24 @@ class Stored(Covariances):
         type(self).kernel_moments(X, weight, constant, means, self.precision, out, hard)
         reference = means if X.dtype == means.dtype else means.astype(X.dtype).astype(np.float64)
         return Moments(out, reference, self.scatter)
+
+    def em_steps(
+        self,
+        X: FloatArray,
+        weight: Float64Array | None,
+        weights: Float64Array,
+        means: Float64Array,
+        added_variance: Float64Array | None,
+        n_steps: int,
+    ) -> Steps:
+        if self.n_features >= LAPACK_FROM:  # the kernel factorises by plain loops
+            n_steps = 0
+        weights, means, covariances = weights.copy(), means.copy(), self.covariances.copy()
+        bounds, movements = np.empty(n_steps), np.empty(n_steps)
+        done = kernel.em_steps(
+            self.kernel_number, X, weight, weights, means, covariances, added_variance, bounds, movements
+        )
+        return Steps(weights, means, covariances, bounds[:done].tolist(), movements[:done].tolist())
 
     def log_joint(self, X: FloatArray, log_weights: Float64Array, means: Float64Array) -> FloatArray:
         out = np.empty((len(X), self.n_components), X.dtype)
@@ -109,6 +128,7 @@ class Dense(Stored):
     scatter = FULL
     kernel_moments = kernel.dense_moments
     kernel_evaluate = kernel.dense_evaluate
+    kernel_number = kernel.DENSE
 
     @classmethod
     def from_covariances(cls, covariances: Float64Array) -> Dense:
@@ -157,6 +177,7 @@ class Shared(Stored):
     scatter = POOLED
     kernel_moments = kernel.shared_moments
     kernel_evaluate = kernel.shared_evaluate
+    kernel_number = kernel.SHARED
 
     @classmethod
     def from_covariance(cls, covariance: Float64Array, n_components: int) -> Shared:
@@ -210,6 +231,7 @@ class Diagonal(Stored):
     scatter = DIAGONAL
     kernel_moments = kernel.diagonal_moments
     kernel_evaluate = kernel.diagonal_evaluate
+    kernel_number = kernel.DIAGONAL
 
     @classmethod
     def from_variances(cls, variances: Float64Array) -> Diagonal:
@@ -261,6 +283,7 @@ class Spherical(Stored):
     scatter = TRACE
     kernel_moments = kernel.spherical_moments
     kernel_evaluate = kernel.spherical_evaluate
+    kernel_number = kernel.SPHERICAL
 
     @classmethod
     def from_variances(cls, variances: Float64Array, n_features: int) -> Spherical:

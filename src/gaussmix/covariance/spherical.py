@@ -17,6 +17,7 @@ class Spherical(CovarianceFamily):
     name = "spherical"
     scatter = TRACE
     invariance = "orthogonal"
+    unconstrained = True
 
     def estimate(
         self,

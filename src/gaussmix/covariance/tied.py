@@ -15,6 +15,7 @@ class Tied(CovarianceFamily):
     name = "tied"
     scatter = POOLED
     invariance = "linear"
+    unconstrained = True
 
     def estimate(
         self,

@@ -20,6 +20,8 @@ _COPIES: Final = (
     6  # of the covariances that a fit holds at a time: parameters, factors, moments of each thread
 )
 
+_LEAST_SQUARE: Final = 1e-280  # its floor's inverse is still a number
+
 
 class Count(Interval):
     """A range of integers, to which True and False do not belong."""
@@ -101,7 +103,7 @@ def feature_units(mean: Float64Array, variance: Float64Array) -> tuple[Float64Ar
     """Return the squared unit of each feature, and which features are constant.
 
     It is the variance; for a feature that is constant up to rounding, the square of a thousandth of its value,
-    and where that is zero, of 1.
+    and where that is zero or nearly so, of 1.
 
     Parameters
     ----------
@@ -110,7 +112,8 @@ def feature_units(mean: Float64Array, variance: Float64Array) -> tuple[Float64Ar
     """
     with np.errstate(over="ignore"):  # the caller refuses units that are not finite
         constant = variance <= np.square(4 * np.finfo(float).eps * np.abs(mean))
-        substitute = np.where(mean != 0, np.square(1e-3 * mean), 1.0)
+        substitute = np.square(1e-3 * mean)
+        substitute = np.where(substitute > _LEAST_SQUARE, substitute, 1.0)
     return np.where(constant, substitute, variance), constant
 
 

@@ -17,7 +17,12 @@ except ImportError:
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-CallbackSupportMixin: Any = object if _callback is None else _callback.CallbackSupportMixin
+
+class _NoCallbacks:
+    """Stand in for scikit-learn's mixin."""
+
+
+CallbackSupportMixin: Any = _NoCallbacks if _callback is None else _callback.CallbackSupportMixin
 
 
 def with_callbacks(method: Method) -> Method:
@@ -40,6 +45,7 @@ class Progress:
         self._interval: int = estimator.verbose_interval
         self._context = _root_context(estimator, n_starts)
         self._start_context: Any = None
+        self.listens = self._verbose > 0 or self._context is not None
         self._bound = float("-inf")
         self._began = self._last = perf_counter()
 

@@ -99,11 +99,14 @@ class Problem:
 def _check_range(source: Source, partitions: Any, unit: Float64Array, constant: BoolArray) -> None:
     """Raise DataError if squares of a column leave the range of the source's precision."""
     least, most = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
-    wrong = np.zeros(len(unit), bool)
+    X, _ = partitions[0].load()
+    with np.errstate(over="ignore"):
+        spread = X.max(axis=0) - X.min(axis=0)
+    wrong = constant & (spread > 0)  # its squares vanished; in float64 it may also be constant up to rounding
     if source.dtype == np.float32:
         least, most = _FLOAT32_VARIANCES
-        X, _ = partitions[0].load()
-        wrong = constant & (X.min(axis=0) != X.max(axis=0))  # its squares vanished
+    else:
+        wrong &= spread < least**0.5
     wrong |= ~((unit >= least) & (unit <= most)) & ~constant
     if wrong.any():
         column = int(wrong.argmax())
@@ -123,7 +126,8 @@ def _mean_and_variance(
     first row lies so far out that digits were lost.
     """
     X, _ = partitions[0].load()
-    mean = X[:1024].mean(axis=0, dtype=np.float64)
+    first = X[:1024]
+    mean = (first / len(first)).sum(axis=0, dtype=np.float64)  # no overflow on the way
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(2):
             one = Mixture.from_parameters([1.0], mean[None], np.ones((1, source.n_features)), "diag")
@@ -230,7 +234,15 @@ class Starter:
 
 
 class Observer(Protocol):
-    """What a training run tells of its progress."""
+    """What a training run tells of its progress.
+
+    Attributes
+    ----------
+    listens : bool
+        Whether it wants to know of each iteration.
+    """
+
+    listens: bool
 
     def start(self, trial: int) -> None:
         """Note that a start begins."""
@@ -284,7 +296,7 @@ class Training:
             tol=self.tol,
             max_iter=self.max_iter,
             on_degenerate=self.on_degenerate,
-            on_iteration=self.observer.iteration,
+            on_iteration=self.observer.iteration if self.observer.listens else None,
             convergence=convergence,
         )
         self.observer.end(result)

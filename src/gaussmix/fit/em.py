@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gaussmix.executor import Executor
 from gaussmix.fit.convergence import Convergence
@@ -11,6 +12,8 @@ from gaussmix.fit.degenerate import Collapse, DegeneratePolicy
 from gaussmix.model import Mixture
 from gaussmix.moments import Moments
 from gaussmix.source import Partition
+
+_AHEAD: Final = 4  # iterations that the kernel runs between two looks at convergence
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +86,39 @@ def fit_em(
     convergence = Convergence(tol) if convergence is None else convergence.resumed(tol)
     policy = DegeneratePolicy(on_degenerate)
     history: list[float] = []
-    for iteration in range(1, max_iter + 1):
-        moments = executor.map_reduce(EStep(model), partitions)
-        history.append(model.lower_bound(moments))
-        previous, model = model, model.m_step(moments)
-        if model.collapsed.any():
-            model = policy(model, iteration)
-        if on_iteration is not None and on_iteration(iteration, history[-1], model):
+    while len(history) < max_iter:
+        ahead = min(1 if on_iteration else _AHEAD, max_iter - len(history))
+        model, bounds, movements = _advance(model, partitions, executor, policy, len(history) + 1, ahead)
+        history.extend(bounds)
+        if on_iteration is not None and on_iteration(len(history), history[-1], model):
             break
-        if convergence.update(history[-1], _movement(model, previous)):
+        if any(convergence.update(*moved) for moved in zip(bounds, movements, strict=True)):
             return FitResult(model, history, True, policy.report, convergence)
     return FitResult(model, history, False, policy.report, convergence)
+
+
+def _advance(
+    model: Mixture,
+    partitions: Sequence[Partition],
+    executor: Executor,
+    policy: DegeneratePolicy,
+    iteration: int,
+    ahead: int,
+) -> tuple[Mixture, list[float], list[float]]:
+    """Return the model after one or more iterations, and the bound and movement of each.
+
+    Rows that fit into one block take up to ``ahead`` iterations in one call of the kernel, which gives way to the
+    M-step in Python before a component collapses.
+    """
+    if len(partitions) == 1:
+        moved, bounds, movements = model.em_steps(*partitions[0].load(), ahead)
+        if bounds:
+            return moved, bounds, movements
+    moments = executor.map_reduce(EStep(model), partitions)
+    moved = model.m_step(moments)
+    if moved.collapsed.any():
+        moved = policy(moved, iteration)
+    return moved, [model.lower_bound(moments)], [_movement(moved, model)]
 
 
 def _movement(model: Mixture, previous: Mixture) -> float:

@@ -19,14 +19,19 @@ except ImportError:  # a source tree without the compiled module still works
     _NATIVE = None
 
 __all__ = [
+    "DENSE",
+    "DIAGONAL",
     "LABELS",
     "LOG_JOINT",
     "LOG_PROB",
     "POSTERIOR",
+    "SHARED",
+    "SPHERICAL",
     "available",
     "dense_evaluate",
     "dense_moments",
     "dense_moments_given",
+    "em_steps",
     "diagonal_evaluate",
     "diagonal_moments",
     "diagonal_moments_given",
@@ -64,6 +69,8 @@ def implementation(kernel: str) -> ModuleType:
 
 # What the ``*_evaluate`` functions write.
 LOG_JOINT, POSTERIOR, LOG_PROB, LABELS = range(4)
+# The representations, as ``em_steps`` numbers them.
+DENSE, SHARED, DIAGONAL, SPHERICAL = range(4)
 
 _NAME = os.environ.get("GAUSSMIX_KERNEL") or available()[-1]
 _ACTIVE = implementation(_NAME)
@@ -85,3 +92,4 @@ spherical_evaluate = _ACTIVE.spherical_evaluate
 dense_moments_given = _ACTIVE.dense_moments_given
 diagonal_moments_given = _ACTIVE.diagonal_moments_given
 precision_cholesky = _ACTIVE.precision_cholesky
+em_steps = _ACTIVE.em_steps

@@ -284,3 +284,24 @@ def precision_cholesky(covariances: Float64Array) -> tuple[Float64Array, Float64
             factors[k] = scipy.linalg.solve_triangular(lower, identity, lower=True, check_finite=False)
             log_det[k], ok[k] = 2.0 * np.log(np.diagonal(lower)).sum(), True
     return factors, log_det, ok
+
+
+def em_steps(
+    kind: int,
+    X: FloatArray,
+    weight: Float64Array | None,
+    weights: Float64Array,
+    means: Float64Array,
+    covariances: Float64Array,
+    added_variance: Float64Array | None,
+    bounds: Float64Array,
+    movements: Float64Array,
+) -> int:
+    """Return the number of EM iterations done in one go: none, since in Python there is nothing to save.
+
+    The compiled kernels run up to ``len(bounds)`` iterations on one block, change ``weights`` (K,), ``means``
+    (K, D) and ``covariances`` (in scikit-learn's shape) in place and write bound and movement of each. They stop
+    before an iteration in which a component loses its rows or its covariance turns singular. The loop in
+    ``fit/em.py`` is what they are tested against.
+    """
+    return 0

@@ -19,6 +19,12 @@ class Model(Protocol):
         """Return a new model of at least the same lower bound for the rows behind ``moments``."""
         ...
 
+    def em_steps(
+        self, X: FloatArray, weight: Float64Array | None, n_steps: int
+    ) -> tuple[Self, list[float], list[float]]:
+        """Return the model after up to ``n_steps`` iterations on one block, with bound and movement of each."""
+        ...
+
     def lower_bound(self, moments: Any) -> float:
         """Return the objective per unit of weight, from moments that this model's E-step made."""
         ...

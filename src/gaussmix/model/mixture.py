@@ -156,6 +156,30 @@ class Mixture:
         """
         return Mixture.from_moments(moments, self.family, self.prior, previous=self.covariances)
 
+    def em_steps(
+        self, X: FloatArray, weight: Float64Array | None, n_steps: int
+    ) -> tuple[Mixture, list[float], list[float]]:
+        """Return the mixture after up to ``n_steps`` EM iterations on one block, run by the kernel in one go.
+
+        Returns
+        -------
+        Mixture
+            This one if none were done, as where family or prior have an M-step of their own.
+        bounds, movements : list of float
+            Of each iteration that was done.
+        """
+        if n_steps < 1 or not (self.family.unconstrained and self.prior.flat):
+            return self, [], []
+        added = self.prior.added_variance
+        steps = self.covariances.em_steps(X, weight, self.weights, self.means, added, n_steps)
+        if not steps.bounds:
+            return self, [], []
+        covariances = self.family.from_parameters(steps.covariances, self.n_components, self.n_features)
+        moved = Mixture(
+            steps.weights, steps.means, covariances, self.family, self.prior, np.zeros_like(self.collapsed)
+        )
+        return moved, steps.bounds, steps.movements
+
     def lower_bound(self, moments: Moments) -> float:
         """Return the mean log-likelihood per unit of weight, in nats."""
         return moments.log_likelihood / moments.weight

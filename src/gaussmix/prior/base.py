@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -46,9 +46,15 @@ class Prior(ABC):
     ----------
     floor : ndarray of shape (D,)
         The variance given to a component whose own collapsed, in squared units of the features.
+    added_variance : ndarray of shape (D,), or None
+        Added to the diagonal of every covariance, in squared units of the features.
+    flat : bool
+        Whether ``update`` is maximum likelihood with ``added_variance``, nothing else.
     """
 
     floor: Float64Array
+    added_variance: Float64Array | None
+    flat: ClassVar[bool] = False
 
     @abstractmethod
     def update(self, moments: Moments) -> Posterior:
@@ -69,6 +75,7 @@ class Flat(Prior):
 
     added_variance: Float64Array | None
     floor: Float64Array
+    flat = True
 
     def update(self, moments: Moments) -> Posterior:
         count, means, scatter = moments.about_means()

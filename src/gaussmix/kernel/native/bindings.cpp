@@ -126,6 +126,32 @@ void bind_given(nb::module_& m, const char* name, Representation kind, GivenFunc
 }
 
 template <class T>
+void bind_em_steps(nb::module_& m, EmFunction<T> run) {
+    using Changed = Array<double, 1>;
+    m.def(
+        "em_steps",
+        [=](int kind, Matrix<T> X, Weight weight, Changed weights, Array<double, 2> means,
+            nb::ndarray<double, nb::c_contig, nb::device::cpu> covariances, Weight added_variance, Changed bounds,
+            Changed movements) {
+            const Rows<T> rows = rows_of<T>(X, weight);
+            const std::size_t K = weights.shape(0), d = rows.n_features;
+            require(kind >= 0 && kind < n_representations && K > 0, "there is no such representation");
+            require(means.shape(0) == K && means.shape(1) == d, "means must have the shape (n_components, n_features)");
+            require(2 + K + K * d + covariances.size() == size_of_moments(Representation(kind), K, d),
+                    "the covariances must have the shape of their representation");
+            require(!added_variance || added_variance->shape(0) == d, "added_variance must have one value for each feature");
+            require(bounds.shape(0) == movements.shape(0), "bounds and movements must be of one length");
+            const EmState state = {K, weights.data(), means.data(), covariances.data(),
+                                   added_variance ? added_variance->data() : nullptr};
+            nb::gil_scoped_release release;
+            return run(Representation(kind), rows, state, bounds.shape(0), bounds.data(), movements.data());
+        },
+        nb::arg("kind"), nb::arg("X").noconvert(), nb::arg("weight").noconvert().none(), nb::arg("weights").noconvert(),
+        nb::arg("means").noconvert(), nb::arg("covariances").noconvert(), nb::arg("added_variance").noconvert().none(),
+        nb::arg("bounds").noconvert(), nb::arg("movements").noconvert());
+}
+
+template <class T>
 void bind_passes(nb::module_& m, const Passes<T>& passes) {
     const char* names[] = {"dense", "shared", "diagonal", "spherical"};
     for (int kind = 0; kind < n_representations; ++kind) {
@@ -135,6 +161,7 @@ void bind_passes(nb::module_& m, const Passes<T>& passes) {
     }
     bind_given<T>(m, "dense_moments_given", dense, passes.dense_given);
     bind_given<T>(m, "diagonal_moments_given", diagonal, passes.diagonal_given);
+    bind_em_steps<T>(m, passes.em_steps);
 }
 
 /// A new NumPy array that owns its memory.

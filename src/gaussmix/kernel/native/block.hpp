@@ -122,11 +122,6 @@ GAUSSMIX_INLINE void transpose_wide(const T* x, size_t d, const T* anchor, T* ou
     }
 }
 
-template <class T>
-GAUSSMIX_INLINE void prefetch(const T* x, size_t count) {
-    for (size_t i = 0; i < count; i += 64 / sizeof(T)) __builtin_prefetch(x + i);
-}
-
 /// Transposes n rows less the anchor (null: none) and fills up to `padded` with copies of the last one.
 /// `end` is the end of the readable memory behind x.
 template <class T>
@@ -136,7 +131,6 @@ void transpose_rows(const T* x, size_t n, size_t padded, size_t d, const T* end,
     size_t i = 0;
     for (; i + W <= n && size_t(end - (x + i * d)) >= read; i += W) {
         const T* from = x + i * d;
-        prefetch(from + padded * d, W * d);  // comes in while the passes work on this micro-block
         if (d == 1) transpose_narrow<T, 1>(from, anchor, out + i, ld);
         else if (d == 2) transpose_narrow<T, 2>(from, anchor, out + i, ld);
         else if (d == 3) transpose_narrow<T, 3>(from, anchor, out + i, ld);
@@ -176,6 +170,16 @@ public:
         transpose_rows<T>(data_.x + first * d, n, padded_rows, d, data_.x + data_.n_rows * d, anchor_, x_, ld);
         set_weights();
         return true;
+    }
+
+    /// Asks for one of `parts` parts of the next micro-block. A pass spreads these calls over its work, so that
+    /// the rows come in meanwhile; asked for at once, they would fill the queues of the memory and stall.
+    void fetch_ahead(size_t part, size_t parts) const {
+        const size_t after = first + n, d = data_.n_features;
+        const size_t count = smaller(capacity, data_.n_rows - after) * d;
+        const T* next = data_.x + after * d;
+        for (size_t i = count * part / parts; i < count * (part + 1) / parts; i += 64 / sizeof(T))
+            __builtin_prefetch(next + i);
     }
 
     /// What sums over weighted rows must be multiplied by.

@@ -149,9 +149,11 @@ void wide_moments(const Rows<T>& data, const Parameters& p, const double* refere
         const size_t rows = blocks.padded_rows;
         dense_logits<T>(model, blocks.x(), ld, rows, centred, logits);
         total += assign<T, Form::root>(logits, ld, rows, K, blocks.weight(), hard, state);
-        for (size_t k = 0; k < K; ++k)
+        for (size_t k = 0; k < K; ++k) {
+            blocks.fetch_ahead(k, K);
             add_component<T>(logits + k * ld, state.scale, model.reference + k * d, blocks.x(), ld, rows, d, w,
                              sums + k * slots);
+        }
     }
     for (size_t k = 0; k < K; ++k) read_component(sums + k * slots, d, k, blocks.unscale(), is_shared, moments);
     *moments.weight = total_weight(data);

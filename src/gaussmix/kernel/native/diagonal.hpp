@@ -158,6 +158,7 @@ void diagonal_pass(const Rows<T>& data, const Parameters& p, const double* refer
     while (blocks.next()) {
         const size_t rows = blocks.padded_rows;
         total += assign_strips<T, Form::plain>(logits, ld, rows, K, blocks.weight(), hard, state, [&](size_t i) {
+            blocks.fetch_ahead(i / kStrip<T>, rows / kStrip<T>);
             diagonal_logits<T>(model, blocks.x() + i, ld, logits + i);
         });
         for (size_t k = 0; k < K; ++k)

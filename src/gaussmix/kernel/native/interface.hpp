@@ -44,11 +44,24 @@ using GivenFunction = void (*)(const Rows<T>&, const double* responsibilities, c
 /// The four representations of the covariances, in the order in which the tables hold them.
 enum Representation : int { dense, shared, diagonal, spherical, n_representations };
 
+/// A mixture that whole EM iterations change in place; added_variance (D,) or null.
+struct EmState {
+    std::size_t n_components;
+    double *weights, *means, *covariances;
+    const double* added_variance;
+};
+
+/// Up to n_steps EM iterations; returns how many, having written the bound and the movement of each.
+template <class T>
+using EmFunction = std::size_t (*)(Representation, const Rows<T>&, const EmState&, std::size_t n_steps, double* bounds,
+                                   double* movements);
+
 template <class T>
 struct Passes {
     MomentsFunction<T> moments[n_representations];
     EvaluateFunction<T> evaluate[n_representations];
     GivenFunction<T> dense_given, diagonal_given;
+    EmFunction<T> em_steps;
 };
 
 struct KernelTable {

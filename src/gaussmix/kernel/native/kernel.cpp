@@ -1,6 +1,7 @@
 // One build of the kernel. Compiled once for each instruction set with GAUSSMIX_ISA (its name) and
 // GAUSSMIX_VECTOR_BYTES (16, 32 or 64) defined.
 #include "cholesky.hpp"
+#include "em.hpp"
 #include "evaluate.hpp"
 #include "given.hpp"
 #include "linear_moments.hpp"
@@ -16,7 +17,8 @@ constexpr Passes<T> passes() {
              linear_or_exact_moments<T, spherical>},
             {dense_evaluate<T>, shared_evaluate<T>, diagonal_evaluate<T, diagonal>, diagonal_evaluate<T, spherical>},
             moments_given<T, dense>,
-            moments_given<T, diagonal>};
+            moments_given<T, diagonal>,
+            em_steps<T>};
 }
 
 const KernelTable& table() {

@@ -82,6 +82,7 @@ void linear_pass(const Rows<T>& data, const Parameters& p, Representation kind, 
         T* x = blocks.x();
         set_features(model, x, ld, rows);
         total += assign_strips<T, Form::plain>(logits, ld, rows, K, blocks.weight(), hard, state, [&](size_t i) {
+            blocks.fetch_ahead(i / kStrip<T>, rows / kStrip<T>);
             linear_logits<T>(model, x + i, ld, logits + i);
         });
         scale_features<T>(state.scale, x, F, ld, rows, g);

@@ -71,9 +71,11 @@ void narrow_moments(const Rows<T>& data, const Parameters& p, const double* refe
         const size_t rows = blocks.padded_rows;
         dense_logits<T>(model, blocks.x(), ld, rows, nullptr, logits);
         total += assign<T, Form::plain>(logits, ld, rows, K, blocks.weight(), hard, state);
-        for (size_t k = 0; k < K; ++k)
+        for (size_t k = 0; k < K; ++k) {
+            blocks.fetch_ahead(k, K);
             add_narrow<T, D>(logits + k * ld, state.scale, model.reference + k * D, blocks.x(), ld, rows,
                              sums + k * slots);
+        }
     }
     for (size_t k = 0; k < K; ++k) read_narrow(sums + k * slots, D, k, blocks.unscale(), is_shared, moments);
     *moments.weight = total_weight(data);
