@@ -126,6 +126,10 @@ class Covariances(ABC):
         """Return rows of covariance Σ_component, made from standard normal rows ``Z`` (n, D)."""
 
     @abstractmethod
+    def with_parameters(self, covariances: Float64Array) -> Covariances:
+        """Return other covariances, of the shape of ``parameters``, in this representation."""
+
+    @abstractmethod
     def floored(self, variance: Float64Array) -> Covariances:
         """Return covariances in which every singular matrix has ``diag(variance)`` added, (D,) or (K, D)."""
 

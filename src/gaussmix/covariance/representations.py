@@ -153,6 +153,9 @@ class Dense(Stored):
     def colorize(self, Z: Float64Array, component: int) -> Float64Array:
         return solve_triangular(self.precision[component], Z.T, lower=True).T
 
+    def with_parameters(self, covariances: Float64Array) -> Dense:
+        return Dense.from_covariances(covariances)
+
     def floored(self, variance: Float64Array) -> Dense:
         return Dense.from_covariances(raise_diagonal(self.covariances, self.singular, variance))
 
@@ -209,6 +212,9 @@ class Shared(Stored):
     def colorize(self, Z: Float64Array, component: int) -> Float64Array:
         return solve_triangular(self.precision, Z.T, lower=True).T
 
+    def with_parameters(self, covariances: Float64Array) -> Shared:
+        return Shared.from_covariance(covariances, self.n_components)
+
     def floored(self, variance: Float64Array) -> Shared:
         raised = raise_diagonal(self.covariances[None], self.singular[:1], variance)
         return Shared.from_covariance(raised[0], self.n_components)
@@ -257,6 +263,9 @@ class Diagonal(Stored):
     def colorize(self, Z: Float64Array, component: int) -> Float64Array:
         rows: Float64Array = Z * np.sqrt(self.covariances[component])
         return rows
+
+    def with_parameters(self, covariances: Float64Array) -> Diagonal:
+        return Diagonal.from_variances(covariances)
 
     def floored(self, variance: Float64Array) -> Diagonal:
         raised = self.covariances + variance
@@ -309,6 +318,9 @@ class Spherical(Stored):
     def colorize(self, Z: Float64Array, component: int) -> Float64Array:
         rows: Float64Array = Z * np.sqrt(self.covariances[component])
         return rows
+
+    def with_parameters(self, covariances: Float64Array) -> Spherical:
+        return Spherical.from_variances(covariances, self.n_features)
 
     def floored(self, variance: Float64Array) -> Spherical:
         raised = self.covariances + variance.mean(axis=-1)

@@ -336,4 +336,6 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def _generator(self) -> np.random.Generator:
         """Return a generator seeded by ``random_state``."""
+        if isinstance(self.random_state, Integral):
+            return np.random.default_rng(int(self.random_state))
         return np.random.default_rng(check_random_state(self.random_state).randint(2**31, size=4))

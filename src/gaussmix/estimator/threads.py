@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 from joblib import cpu_count
@@ -12,10 +13,16 @@ from gaussmix import kernel
 from gaussmix.executor import Executor, local_executor
 
 
+@cache
+def _n_cores() -> int:
+    """Return the cores that this process may use; asking the operating system takes longer than a small fit."""
+    return int(cpu_count())
+
+
 def executor_for(n_jobs: int | None) -> Executor:
     """Return the executor of ``n_jobs`` threads; None or -1 means one a core, -2 all but one, and so on."""
     wanted = -1 if n_jobs is None else n_jobs
-    return local_executor(wanted if wanted > 0 else max(1, cpu_count() + 1 + wanted))
+    return local_executor(wanted if wanted > 0 else max(1, _n_cores() + 1 + wanted))
 
 
 def single_threaded_blas() -> AbstractContextManager[Any]:

@@ -13,7 +13,9 @@ from gaussmix.model import Mixture
 from gaussmix.moments import Moments
 from gaussmix.source import Partition
 
-_AHEAD: Final = 4  # iterations that the kernel runs between two looks at convergence
+# Iterations that the kernel runs between two looks at convergence: many where they take microseconds.
+_AHEAD: Final = (2, 16)
+_AHEAD_ROWS: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def fit_em(
     policy = DegeneratePolicy(on_degenerate)
     history: list[float] = []
     while len(history) < max_iter:
-        ahead = min(1 if on_iteration else _AHEAD, max_iter - len(history))
+        ahead = 1 if on_iteration else max_iter - len(history)
         model, bounds, movements = _advance(model, partitions, executor, policy, len(history) + 1, ahead)
         history.extend(bounds)
         if on_iteration is not None and on_iteration(len(history), history[-1], model):
@@ -111,7 +113,10 @@ def _advance(
     M-step in Python before a component collapses.
     """
     if len(partitions) == 1:
-        moved, bounds, movements = model.em_steps(*partitions[0].load(), ahead)
+        X, weight = partitions[0].load()
+        least, most = _AHEAD
+        n_steps = min(ahead, max(least, min(most, _AHEAD_ROWS // len(X))))
+        moved, bounds, movements = model.em_steps(X, weight, n_steps)
         if bounds:
             return moved, bounds, movements
     moments = executor.map_reduce(EStep(model), partitions)

@@ -174,7 +174,7 @@ class Mixture:
         steps = self.covariances.em_steps(X, weight, self.weights, self.means, added, n_steps)
         if not steps.bounds:
             return self, [], []
-        covariances = self.family.from_parameters(steps.covariances, self.n_components, self.n_features)
+        covariances = self.covariances.with_parameters(steps.covariances)
         moved = Mixture(
             steps.weights, steps.means, covariances, self.family, self.prior, np.zeros_like(self.collapsed)
         )
