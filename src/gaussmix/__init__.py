@@ -32,7 +32,10 @@ def __getattr__(name: str) -> Any:
         return value
     if name not in _HOMES:
         raise AttributeError(f"module 'gaussmix' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    try:
+        value = getattr(import_module(_HOMES[name]), name)
+    except AttributeError as error:  # Python would report it as a name that does not exist
+        raise ImportError(f"gaussmix.{name} cannot be imported: {error}") from error
     globals()[name] = value
     return value
 

@@ -19,6 +19,7 @@ from gaussmix.fit import (
     Sample,
     fit_em,
     levels,
+    rank,
     sample_rows,
     search_samples,
     start_from_labels,
@@ -265,9 +266,8 @@ class Training:
     observer: Observer
 
     def best_of(self, starter: Starter, rng: np.random.Generator, n_init: int) -> FitResult:
-        """Return the run of highest lower bound among ``n_init`` starts."""
-        results = [self._from_start(trial, starter, rng) for trial in range(n_init)]
-        return max(results, key=lambda result: result.history[-1:])
+        """Return the run of highest lower bound among ``n_init`` starts, if possible one without collapses."""
+        return max((self._from_start(trial, starter, rng) for trial in range(n_init)), key=rank)
 
     def go_on(self, model: Mixture, convergence: Convergence) -> FitResult:
         """Return a run that goes on from the model of an earlier fit."""

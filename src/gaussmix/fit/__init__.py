@@ -6,7 +6,7 @@ from gaussmix.fit.convergence import Convergence
 from gaussmix.fit.degenerate import POLICIES, Collapse
 from gaussmix.fit.em import EStep, FitResult, fit_em
 from gaussmix.fit.initialization import STARTS, Sample, start_from_labels, start_from_responsibilities
-from gaussmix.fit.schedule import levels, sample_rows, search_samples
+from gaussmix.fit.schedule import levels, rank, sample_rows, search_samples
 
 __all__ = [
     "POLICIES",
@@ -18,6 +18,7 @@ __all__ = [
     "Sample",
     "fit_em",
     "levels",
+    "rank",
     "sample_rows",
     "search_samples",
     "start_from_labels",

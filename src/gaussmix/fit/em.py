@@ -90,12 +90,15 @@ def fit_em(
     history: list[float] = []
     while len(history) < max_iter:
         ahead = 1 if on_iteration else max_iter - len(history)
-        model, bounds, movements = _advance(model, partitions, executor, policy, len(history) + 1, ahead)
-        history.extend(bounds)
-        if on_iteration is not None and on_iteration(len(history), history[-1], model):
-            break
-        if any(convergence.update(*moved) for moved in zip(bounds, movements, strict=True)):
-            return FitResult(model, history, True, policy.report, convergence)
+        moved, bounds, movements = _advance(model, partitions, executor, policy, len(history) + 1, ahead)
+        needed, converged = _watch(convergence, bounds, movements)
+        if needed < len(bounds):  # the kernel ran past the end: the same steps again, and no further
+            moved = model.em_steps(*partitions[0].load(), needed)[0]
+        model = moved
+        history.extend(bounds[:needed])
+        stop = on_iteration is not None and on_iteration(len(history), history[-1], model)
+        if converged or stop:
+            return FitResult(model, history, converged, policy.report, convergence)
     return FitResult(model, history, False, policy.report, convergence)
 
 
@@ -124,6 +127,14 @@ def _advance(
     if moved.collapsed.any():
         moved = policy(moved, iteration)
     return moved, [model.lower_bound(moments)], [_movement(moved, model)]
+
+
+def _watch(convergence: Convergence, bounds: list[float], movements: list[float]) -> tuple[int, bool]:
+    """Return how many of these iterations were needed, and whether they converged."""
+    for needed, (bound, movement) in enumerate(zip(bounds, movements, strict=True), start=1):
+        if convergence.update(bound, movement):
+            return needed, True
+    return len(bounds), False
 
 
 def _movement(model: Mixture, previous: Mixture) -> float:

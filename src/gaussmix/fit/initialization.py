@@ -135,7 +135,8 @@ def start_from_responsibilities(
     for scatter in (TRACE, family.scatter):  # about the blocks' mean for the means, then about the means
         parts = _responsible(blocks, responsibilities, rows_of)
         total = pairwise_sum(_given(X, shares, reference, scatter) for X, shares in parts)
-        reference = total.about_means()[1]
+        count, reference, _ = total.about_means()
+        reference[count == 0] = count @ reference / count.sum()  # a group without rows starts in the middle
     return Mixture.from_moments(_lend_pooled(total), family, prior)
 
 

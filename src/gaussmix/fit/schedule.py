@@ -94,9 +94,9 @@ def search_samples(
     """
     sample = sample_rows(source, sizes[0], rng)
     trials = executor.map_reduce(Trial(make_start, sample), rng.spawn(_TRIALS))
-    finalists = sorted(trials, key=_rank, reverse=True)[:_FINALISTS]
+    finalists = sorted(trials, key=rank, reverse=True)[:_FINALISTS]
     ends = [refine(result.model, sample, executor, tol, max_iter) for result in finalists]
-    model = max(ends, key=_rank).model
+    model = max(ends, key=rank).model
     for size in sizes[1:]:
         refined = refine(model, sample_rows(source, size, rng), executor, tol, max_iter)
         if refined.collapses:  # the sample lost a component that all rows may keep
@@ -112,6 +112,6 @@ def refine(model: Mixture, sample: Source, executor: Executor, tol: float, max_i
     return fit_em(model, sample.partitions(rows), executor, tol=tol, max_iter=max_iter)
 
 
-def _rank(result: FitResult) -> tuple[bool, float]:
-    """Order runs by likelihood; those in which a component collapsed come last, as theirs has no bound."""
-    return not result.collapses, result.history[-1]
+def rank(result: FitResult) -> tuple[bool, list[float]]:
+    """Order runs by their last bound; those in which a component collapsed come first, as theirs has no limit."""
+    return not result.collapses, result.history[-1:]
