@@ -24,10 +24,12 @@ from gaussmix.estimator.parameters import (
     check_weights,
     covariances_from_precisions,
 )
+from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.progress import CallbackSupportMixin, Progress, fitted_attributes, with_callbacks
 from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
+from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
-from gaussmix.estimator.training import Problem, Starter, Training
+from gaussmix.estimator.training import Training
 from gaussmix.fit import POLICIES, STARTS, FitResult
 from gaussmix.model import Mixture, evaluate
 from gaussmix.types import Float64Array, FloatArray, IntArray, OnDegenerate
