@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 Stopwatch = Callable[[], float]  # does the work once, and returns the seconds it took
 
-_SETTLE = 0.01  # seconds of rest before a measurement: the threads of the contender before stop spinning
+_SETTLE = (
+    0.15  # seconds of rest before a measurement: until then the threads of the contender before may spin
+)
 
 
 @dataclass(frozen=True)

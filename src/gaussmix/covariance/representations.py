@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -28,6 +28,7 @@ from gaussmix.covariance.factor import LAPACK_FROM, factorize, inverse_root, rai
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Moments, Scatter, buffer_size
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
+OneEach = TypeVar("OneEach", "Dense", "Diagonal", "Spherical")
 _LOG_2PI: Final = float(np.log(2 * np.pi))
 
 
@@ -160,14 +161,7 @@ class Dense(Stored):
         return Dense.from_covariances(raise_diagonal(self.covariances, self.singular, variance))
 
     def select(self, components: IntArray) -> Dense:
-        return Dense(
-            len(components),
-            self.n_features,
-            self.covariances[components],
-            self.precision[components],
-            self.log_det[components],
-            self.singular[components],
-        )
+        return _select(self, components)
 
     def movement(self, previous: Dense) -> float:
         return _relative_square(self.covariances - previous.covariances, self.standard_deviations())
@@ -272,14 +266,7 @@ class Diagonal(Stored):
         return Diagonal.from_variances(np.where(self.singular[:, None], raised, self.covariances))
 
     def select(self, components: IntArray) -> Diagonal:
-        return Diagonal(
-            len(components),
-            self.n_features,
-            self.covariances[components],
-            self.precision[components],
-            self.log_det[components],
-            self.singular[components],
-        )
+        return _select(self, components)
 
     def movement(self, previous: Diagonal) -> float:
         return float(np.square((self.covariances - previous.covariances) / self.covariances).sum())
@@ -327,18 +314,23 @@ class Spherical(Stored):
         return Spherical.from_variances(np.where(self.singular, raised, self.covariances), self.n_features)
 
     def select(self, components: IntArray) -> Spherical:
-        return Spherical(
-            len(components),
-            self.n_features,
-            self.covariances[components],
-            self.precision[components],
-            self.log_det[components],
-            self.singular[components],
-        )
+        return _select(self, components)
 
     def movement(self, previous: Spherical) -> float:
         change = (self.covariances - previous.covariances) / self.covariances
         return float(self.n_features * np.square(change).sum())
+
+
+def _select(stored: OneEach, components: IntArray) -> OneEach:
+    """Return the listed components of a representation that stores one matrix for each."""
+    return type(stored)(
+        len(components),
+        stored.n_features,
+        stored.covariances[components],
+        stored.precision[components],
+        stored.log_det[components],
+        stored.singular[components],
+    )
 
 
 def _relative_square(delta: Float64Array, sd: Float64Array) -> float:

@@ -17,30 +17,78 @@ namespace gaussmix::GAUSSMIX_ISA {
 
 using std::size_t;
 
-/// An array aligned to cache lines, freed at the end of its scope. Contents start undefined.
+/// Freed arrays that a thread keeps for its next call. Handing some hundred kilobytes back to the operating system
+/// after each block and faulting them in again would take a few percent of a pass.
+class Scratch {
+public:
+    struct Block {
+        void* memory;
+        size_t bytes;
+    };
+    Scratch() = default;
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    ~Scratch() {
+        for (size_t i = 0; i < count_; ++i) std::free(kept_[i].memory);
+    }
+    static Scratch& of_this_thread() {
+        static thread_local Scratch scratch;
+        return scratch;
+    }
+    /// A block of at least `bytes`, and of at most twice as many if it was kept.
+    Block take(size_t bytes) {
+        for (size_t i = 0; i < count_; ++i)
+            if (kept_[i].bytes >= bytes && kept_[i].bytes <= 2 * bytes) {
+                const Block block = kept_[i];
+                kept_[i] = kept_[--count_];
+                total_ -= block.bytes;
+                return block;
+            }
+        void* memory = nullptr;
+        if (posix_memalign(&memory, 64, bytes)) throw std::bad_alloc();
+        return {memory, bytes};
+    }
+    void give_back(Block block) {
+        if (count_ < kMostBlocks && total_ + block.bytes <= kMostBytes) {
+            total_ += block.bytes;
+            kept_[count_++] = block;
+        } else {
+            std::free(block.memory);
+        }
+    }
+
+private:
+    static constexpr size_t kMostBlocks = 24, kMostBytes = size_t(4) << 20;
+    Block kept_[kMostBlocks];
+    size_t count_ = 0, total_ = 0;
+};
+
+/// An array aligned to cache lines, given back at the end of its scope. Contents start undefined.
 template <class T>
 class Buffer {
 public:
-    Buffer() : data_(nullptr) {}
-    explicit Buffer(size_t count) : data_(nullptr) { resize(count); }
+    Buffer() : block_{nullptr, 0} {}
+    explicit Buffer(size_t count) : block_{nullptr, 0} { resize(count); }
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
-    ~Buffer() { std::free(data_); }
+    ~Buffer() { release(); }
     void resize(size_t count) {
-        std::free(data_);
-        void* memory = nullptr;
-        data_ = nullptr;
-        if (posix_memalign(&memory, 64, count * sizeof(T) + kVectorBytes)) throw std::bad_alloc();
-        data_ = static_cast<T*>(memory);
+        release();
+        block_ = Scratch::of_this_thread().take(count * sizeof(T) + kVectorBytes);
     }
     void fill(size_t count, T value) {
-        for (size_t i = 0; i < count; ++i) data_[i] = value;
+        for (size_t i = 0; i < count; ++i) data()[i] = value;
     }
-    operator T*() { return data_; }
-    operator const T*() const { return data_; }
+    operator T*() { return data(); }
+    operator const T*() const { return data(); }
 
 private:
-    T* data_;
+    T* data() const { return static_cast<T*>(block_.memory); }
+    void release() {
+        if (block_.memory) Scratch::of_this_thread().give_back(block_);
+        block_ = {nullptr, 0};
+    }
+    Scratch::Block block_;
 };
 
 constexpr size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
