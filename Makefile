@@ -49,6 +49,7 @@ format: $(VENV)/.dependencies  ## let ruff lay out the code
 install: $(VENV)/.installed  ## build the package into .venv
 
 clean:  ## remove all that make made
+	rm -rf $(VENV) $(VENV)-bench $(BUILD) docs/_build docs/auto_examples docs/sg_execution_times.rst
 
 # The tools and the dependencies; made again when pyproject.toml changes.
 $(VENV)/.dependencies: pyproject.toml

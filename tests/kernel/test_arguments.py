@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gaussmix import kernel
+from gaussmix.errors import ParameterError
 
 from .problems import make_problem
 
@@ -77,7 +78,7 @@ def test_read_only_rows(native):
 
 
 def test_unknown_kernel():
-    with pytest.raises(ImportError, match="choose one of reference"):
+    with pytest.raises(ParameterError, match="choose one of reference"):
         kernel.implementation("v9")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gaussmix import kernel
 from gaussmix.kernel import reference
 
 from .problems import DTYPES, KINDS, NATIVE, check_moments, make_problem, with_fields
@@ -93,3 +94,33 @@ def test_equal_logits_take_the_first_component(kind):
         assert (problem.evaluate(native, 3) == 0).all()
         count = problem.split(problem.moments(native, hard=True))["count"]
         np.testing.assert_array_equal(count, [40, 0, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_component_of_weight_zero_is_never_the_label(dtype):
+    with np.errstate(divide="ignore"):
+        constant = np.log([0.0, 1.0])
+    labels = np.empty(2, np.int64)
+    rows = np.array([[1e155 if dtype is np.float64 else 1e30], [0.0]], dtype)
+    kernel.dense_evaluate(rows, constant, np.array([[0.0], [1.0]]), np.ones((2, 1, 1)), kernel.LABELS, labels)
+    assert labels.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("form", ["dense", "shared", "diagonal", "spherical"])
+def test_float32_rows_under_precisions_beyond_float32(form):
+    precision = {
+        "dense": np.full((1, 1, 1), 1e40),
+        "shared": np.full((1, 1), 1e40),
+        "diagonal": np.full((1, 1), 1e40),
+    }
+    out, constant = np.empty(1, np.float32), np.array([91.0])
+    evaluate = getattr(kernel, f"{form}_evaluate")
+    evaluate(
+        np.zeros((1, 1), np.float32),
+        constant,
+        np.zeros((1, 1)),
+        precision.get(form, np.array([1e40])),
+        2,
+        out,
+    )
+    assert out[0] == 91.0

@@ -107,7 +107,8 @@ def run(arguments: list[str]) -> int:
         # Not group.main, which has ways of its own with Ctrl-C and broken pipes.
         with group.make_context(NAME, arguments) as context:
             code = group.invoke(context)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by the caller
+            sys.stdout.flush()
     except click.exceptions.Exit as request:  # --help and --version
         return request.exit_code
     except Exception as error:  # noqa: BLE001 - the outermost frame: every error becomes a line and a code

@@ -46,7 +46,7 @@ def open_for_model(data: str, saved: SavedModel, columns: Sequence[str] | None =
     Columns that the model does not know are left out. Where model or file have no names, or ``columns`` are
     given, the number of columns must fit.
     """
-    names = saved.feature_names if columns is None and not data.endswith(".npy") else columns
+    names = saved.feature_names if columns is None and not data.lower().endswith(".npy") else columns
     source = open_data(data, names)
     expected = saved.mixture.n_features
     if source.n_features != expected:

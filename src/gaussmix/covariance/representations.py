@@ -83,8 +83,8 @@ class Stored(Covariances):
         added_variance: Float64Array | None,
         n_steps: int,
     ) -> Steps:
-        if self.n_features >= LAPACK_FROM:  # the kernel factorises by plain loops
-            n_steps = 0
+        if self.scatter in (FULL, POOLED) and self.n_features >= LAPACK_FROM:
+            n_steps = 0  # the kernel factorises by plain loops, which LAPACK beats
         weights, means, covariances = weights.copy(), means.copy(), self.covariances.copy()
         bounds, movements = np.empty(n_steps), np.empty(n_steps)
         done = kernel.em_steps(

@@ -32,6 +32,7 @@ from gaussmix.estimator.threads import executor_for, single_threaded_blas
 from gaussmix.estimator.training import Training
 from gaussmix.fit import POLICIES, STARTS, FitResult
 from gaussmix.model import Mixture, evaluate
+from gaussmix.source import Source
 from gaussmix.types import Float64Array, FloatArray, IntArray, OnDegenerate
 
 
@@ -89,7 +90,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     lower_bound_ : float
         Mean log-likelihood per unit of weight at the last E-step, in nats.
     lower_bounds_ : list of float
-        The same after each iteration.
+        The same at the start of each iteration.
     mixture_ : Mixture
         The fitted distribution.
     degenerate_ : list of dict
@@ -195,18 +196,15 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         DegenerateError
             If a component collapses and ``on_degenerate="raise"``.
         """
-        if sample_weight is not None and isinstance(sample_weight, Real):
-            raise DataError("sample_weight should have one value for each row")
-        with features_kept_on_error(self), single_threaded_blas(), np.errstate(under="ignore"):
-            problem = self._problem(X, sample_weight)
-            result, complaints = self._best(problem)
-        self._set_fitted(result)
-        self._warn(result, complaints)
+        self._fit(X, sample_weight)
         return self
 
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
-        labels: IntArray = self.fit(X, sample_weight=sample_weight).predict(X)
+        problem = self._fit(X, sample_weight)
+        labels: IntArray = evaluate.predict(self.mixture_, problem.source, problem.executor)
         return labels
 
     def predict(self, X: Any) -> IntArray:
@@ -225,7 +223,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """Return the mean log-density per row (or unit of weight), in nats."""
         check_is_fitted(self)
         source = prediction_source(self, X, sample_weight)
-        with single_threaded_blas():
+        with single_threaded_blas(source.n_features):
             return evaluate.score(self.mixture_, source, executor_for(self.n_jobs))
 
     def bic(self, X: Any) -> float:
@@ -258,16 +256,34 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
 
-    def _problem(self, X: Any, sample_weight: Any) -> Problem:
-        """Check rows against parameters, and measure the rows."""
-        K, family = self.n_components, resolve_family(self.covariance_type)
+    def _fit(self, X: Any, sample_weight: Any) -> Problem:
+        """Fit and set all attributes, or raise and change nothing."""
+        if sample_weight is not None and isinstance(sample_weight, Real):
+            raise DataError("sample_weight should have one value for each row")
+        with features_kept_on_error(self), np.errstate(under="ignore"):
+            source = self._source(X, sample_weight)
+            with single_threaded_blas(source.n_features):
+                problem = self._problem(source)
+                result, complaints = self._best(problem)
+        self._set_fitted(result)
+        self._warn(result, complaints)
+        return problem
+
+    def _source(self, X: Any, sample_weight: Any) -> Source:
+        """Check rows against parameters."""
+        K = self.n_components
         source = training_source(self, X, sample_weight)
         if source.n_rows < K:
             raise DataError(
                 f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {source.n_rows}"
             )
-        check_memory(K, source.n_features, family)
-        return Problem.of(source, executor_for(self.n_jobs), family, K, self.reg_covar)
+        check_memory(K, source.n_features, resolve_family(self.covariance_type))
+        return source
+
+    def _problem(self, source: Source) -> Problem:
+        """Measure the rows."""
+        family, executor = resolve_family(self.covariance_type), executor_for(self.n_jobs)
+        return Problem.of(source, executor, family, self.n_components, self.reg_covar)
 
     def _best(self, problem: Problem) -> tuple[FitResult, list[str]]:
         """Run EM from each start, or on from the last fit; return the best, and what is to be warned of."""
@@ -307,26 +323,26 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def _warn(self, result: FitResult, complaints: list[str]) -> None:
         for message in complaints:
-            warnings.warn(message, DegenerateWarning, stacklevel=4)
+            warnings.warn(message, DegenerateWarning, stacklevel=5)
         if not result.converged and self.max_iter > 0:
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, or increase "
                 "max_iter, tol, or check for degenerate data.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _evaluated(self, function: Any, X: Any) -> Any:
         check_is_fitted(self)
         source = prediction_source(self, X)
-        with single_threaded_blas():
+        with single_threaded_blas(source.n_features):
             return function(self.mixture_, source, executor_for(self.n_jobs))
 
     def _log_likelihood(self, X: Any) -> tuple[float, int]:
         """Return the total log-likelihood of ``X`` and its number of rows."""
         check_is_fitted(self)
         source = prediction_source(self, X)
-        with single_threaded_blas():
+        with single_threaded_blas(source.n_features):
             return evaluate.score(
                 self.mixture_, source, executor_for(self.n_jobs)
             ) * source.n_rows, source.n_rows

@@ -18,7 +18,7 @@ from gaussmix.types import Float64Array
 
 _SEED_ROWS: Final = 20_000
 _SEED_ROWS_PER_VALUE: Final = 20  # of the means: rows that a start looks at
-_SEED_VALUES: Final = 2_000_000  # 16 MB, and as much again in standard units
+_SEED_VALUES: Final = 1_000_000  # 8 MB, and as much again in standard units, for each thread
 
 
 class Starter:
@@ -45,7 +45,7 @@ class Starter:
         self._problem = problem
         self._init = init
         self._weights, self._means, self._covariances = weights, means, covariances
-        self._n_distinct: int | None = None
+        self._too_few = False
 
     @property
     def random(self) -> bool:
@@ -54,10 +54,10 @@ class Starter:
 
     def complaints(self) -> list[str]:
         """Return a sentence if there were too few distinct rows to start from."""
-        K = self._problem.n_components
-        if self._n_distinct is None or self._n_distinct >= K:
+        if not self._too_few:
             return []
-        return [f"{self._n_distinct} distinct row(s) cannot tell {K} components apart: use fewer components"]
+        K = self._problem.n_components
+        return [f"fewer than {K} distinct rows cannot tell {K} components apart: use fewer components"]
 
     def __call__(self, source: Source, rng: np.random.Generator) -> Mixture:
         """Return a start found by looking at ``source``, the problem's own or a sample of it."""
@@ -71,7 +71,8 @@ class Starter:
         if not isinstance(self._init, str) and not callable(self._init):
             return self._from_grouping(problem.partitions, self._init, problem.source.n_rows)
         sample, source = self._sample(source, rng)
-        self._n_distinct = sample.n_distinct()
+        if sample.n_distinct() < problem.n_components:  # in any of the threads that try starts
+            self._too_few = True
         blocks = source.partitions(block_rows(source.n_rows, source.n_features, problem.n_components))
         if self._means is not None:  # nothing random is left: each row goes to the nearest given mean
             centre = sample.X.mean(axis=0, dtype=np.float64)

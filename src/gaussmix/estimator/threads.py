@@ -10,6 +10,7 @@ from joblib import cpu_count
 from threadpoolctl import threadpool_limits
 
 from gaussmix import kernel
+from gaussmix.covariance.factor import LAPACK_FROM
 from gaussmix.executor import Executor, local_executor
 
 
@@ -25,9 +26,11 @@ def executor_for(n_jobs: int | None) -> Executor:
     return local_executor(wanted if wanted > 0 else max(1, _n_cores() + 1 + wanted))
 
 
-def single_threaded_blas() -> AbstractContextManager[Any]:
-    """Hold BLAS to one thread while the NumPy kernel runs, whose sums would depend on it.
+def single_threaded_blas(n_features: int) -> AbstractContextManager[Any]:
+    """Hold BLAS to one thread where it is used, since sums would depend on the number of its threads.
 
-    The native kernels call no BLAS, and looking for the libraries costs more than a small fit.
+    The native kernels call no BLAS, but large covariances are factorised by LAPACK. Elsewhere nothing is done:
+    looking for the libraries costs more than a small fit.
     """
-    return threadpool_limits(1, "blas") if kernel.name() == "reference" else nullcontext()
+    used = kernel.name() == "reference" or n_features >= LAPACK_FROM
+    return threadpool_limits(1, "blas") if used else nullcontext()

@@ -46,7 +46,8 @@ class Training:
 
     def best_of(self, starter: Starter, rng: np.random.Generator, n_init: int) -> FitResult:
         """Return the run of highest lower bound among ``n_init`` starts, if possible one without collapses."""
-        return max((self._from_start(trial, starter, rng) for trial in range(n_init)), key=rank)
+        trials = range(n_init if starter.random else 1)  # given starts are all the same
+        return max((self._from_start(trial, starter, rng) for trial in trials), key=rank)
 
     def go_on(self, model: Mixture, convergence: Convergence) -> FitResult:
         """Return a run that goes on from the model of an earlier fit."""

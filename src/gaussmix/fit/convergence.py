@@ -45,7 +45,7 @@ class Convergence:
         """Return a watch that goes on where this one stands, with its own tolerance."""
         watch = Convergence(tol)
         watch._bound, watch._gain, watch._step = self._bound, self._gain, self._step
-        watch._noise, watch._met = self._noise, self._met
+        watch._met = self._met
         return watch
 
     def update(self, bound: float, step: float) -> bool:

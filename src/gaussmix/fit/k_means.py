@@ -35,7 +35,7 @@ def k_means(
         centres = centres + shift
         empty = np.flatnonzero(count == 0)
         if len(empty):
-            own = squared_distances(Z, centres).min(axis=1) * (weight > 0)
+            own = np.square(Z - centres[nearest(Z, centres)]).sum(axis=1) * (weight > 0)
             if not own.any():  # fewer distinct rows than clusters: every row is a centre
                 break
             centres[empty] = Z[np.argsort(own)[::-1][: len(empty)]]
@@ -59,7 +59,7 @@ def k_means_plus_plus(
     for k in range(1, n_clusters):
         candidates = _draw(weight * closest, n_trials, rng)
         left = np.minimum(closest[:, None], squared_distances(Z, Z[candidates]))
-        best = int((weight @ left).argmin())
+        best = int(np.einsum("n,nt->t", weight, left).argmin())
         chosen[k], closest = candidates[best], left[:, best]
     return chosen
 

@@ -33,13 +33,20 @@ MakeStart = Callable[[Source, np.random.Generator], Mixture]
 
 
 def sample_rows(source: Source, n_rows: int, rng: np.random.Generator) -> Source:
-    """Return a source of ``n_rows`` rows of positive weight drawn without replacement, or of all of them."""
+    """Return a source of ``n_rows`` rows of positive weight, one from each stretch of rows, or of all of them.
+
+    A row is drawn at random from each of ``n_rows`` equal stretches: what this needs in memory does not grow with the
+    number of all rows, and rows in some order are sampled evenly.
+    """
     weight = source.sample_weight
-    possible = None if weight is None else np.flatnonzero(weight > 0)
+    weightless = weight is not None and not weight.all()
+    possible = np.flatnonzero(weight) if weightless and weight is not None else None
     n_possible = source.n_rows if possible is None else len(possible)
-    if n_rows >= n_possible and n_possible == source.n_rows:
+    if n_rows >= n_possible and possible is None:
         return source
-    drawn = np.sort(rng.choice(n_possible, min(n_rows, n_possible), replace=False))
+    n_rows = min(n_rows, n_possible)
+    edges = np.arange(n_rows + 1) * n_possible // n_rows
+    drawn = edges[:-1] + (rng.random(n_rows) * np.diff(edges)).astype(np.int64)
     rows = drawn if possible is None else possible[drawn]
     return ArraySource(source.take(rows), source.weight_of(rows))
 
@@ -60,9 +67,10 @@ class Trial:
 
     make_start: MakeStart
     sample: Source
+    max_iter: int
 
     def __call__(self, rng: np.random.Generator) -> list[FitResult]:
-        return [refine(self.make_start(self.sample, rng), self.sample, Serial(), 0.0, _TRIAL_ITERATIONS)]
+        return [refine(self.make_start(self.sample, rng), self.sample, Serial(), 0.0, self.max_iter)]
 
 
 def search_samples(
@@ -93,7 +101,9 @@ def search_samples(
         Of each level.
     """
     sample = sample_rows(source, sizes[0], rng)
-    trials = executor.map_reduce(Trial(make_start, sample), rng.spawn(_TRIALS))
+    trials = executor.map_reduce(
+        Trial(make_start, sample, min(max_iter, _TRIAL_ITERATIONS)), rng.spawn(_TRIALS)
+    )
     finalists = sorted(trials, key=rank, reverse=True)[:_FINALISTS]
     ends = [refine(result.model, sample, executor, tol, max_iter) for result in finalists]
     model = max(ends, key=rank).model

@@ -12,10 +12,11 @@ import os
 from types import ModuleType
 
 import gaussmix.kernel.reference as reference
+from gaussmix.errors import ParameterError
 
 try:
     _NATIVE: ModuleType | None = importlib.import_module("gaussmix.kernel._native")
-except ImportError:  # a source tree without the compiled module still works
+except ModuleNotFoundError:  # a source tree without the compiled module still works
     _NATIVE = None
 
 __all__ = [
@@ -55,14 +56,14 @@ def implementation(kernel: str) -> ModuleType:
 
     Raises
     ------
-    ImportError
+    ParameterError
         If this machine or this build does not have it.
     """
     if kernel == "reference":
         return reference
     if kernel not in available():
         choices = ", ".join(available())
-        raise ImportError(f"GAUSSMIX_KERNEL={kernel!r} is not available here; choose one of {choices}.")
+        raise ParameterError(f"GAUSSMIX_KERNEL={kernel!r} is not available here; choose one of {choices}.")
     module: ModuleType = getattr(_NATIVE, kernel)
     return module
 

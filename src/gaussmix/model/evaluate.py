@@ -75,7 +75,7 @@ class _Score:
         if weight is None:
             return np.array([values.sum(), len(X)])
         heavy = weight > 0  # a row without weight counts for nothing, however improbable it is
-        return np.array([weight[heavy] @ values[heavy], weight.sum()])
+        return np.array([(weight[heavy] * values[heavy]).sum(), weight.sum()])
 
 
 def score(mixture: Mixture, source: Source, executor: Executor) -> float:

@@ -72,6 +72,10 @@ def save(
     OSError
         If the file cannot be written; what was at ``path`` is unchanged.
     """
+    if not isinstance(mixture, Mixture):
+        raise ParameterError(
+            f"save takes a Mixture, not a {type(mixture).__name__}: pass model.mixture_ of a fit"
+        )
     write_atomically(path, dumps(mixture, feature_names=feature_names, fit=fit))
 
 

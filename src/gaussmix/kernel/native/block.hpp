@@ -35,30 +35,36 @@ public:
         static thread_local Scratch scratch;
         return scratch;
     }
-    /// A block of at least `bytes`, and of at most twice as many if it was kept.
+    /// A block of at least `bytes`: the smallest of those kept that is at most twice as large, or a new one.
     Block take(size_t bytes) {
+        size_t best = count_;
         for (size_t i = 0; i < count_; ++i)
-            if (kept_[i].bytes >= bytes && kept_[i].bytes <= 2 * bytes) {
-                const Block block = kept_[i];
-                kept_[i] = kept_[--count_];
-                total_ -= block.bytes;
-                return block;
-            }
+            if (kept_[i].bytes >= bytes && kept_[i].bytes <= 2 * bytes &&
+                (best == count_ || kept_[i].bytes < kept_[best].bytes))
+                best = i;
+        if (best < count_) return removed(best);
         void* memory = nullptr;
         if (posix_memalign(&memory, 64, bytes)) throw std::bad_alloc();
         return {memory, bytes};
     }
     void give_back(Block block) {
-        if (count_ < kMostBlocks && total_ + block.bytes <= kMostBytes) {
-            total_ += block.bytes;
-            kept_[count_++] = block;
-        } else {
-            std::free(block.memory);
-        }
+        if (block.bytes > kMostBytes) return std::free(block.memory);
+        while (count_ == kMostBlocks || total_ + block.bytes > kMostBytes) drop_oldest();
+        total_ += block.bytes;
+        kept_[count_++] = block;
     }
 
 private:
-    static constexpr size_t kMostBlocks = 24, kMostBytes = size_t(4) << 20;
+    Block removed(size_t i) {
+        const Block block = kept_[i];
+        total_ -= block.bytes;
+        --count_;
+        for (; i < count_; ++i) kept_[i] = kept_[i + 1];
+        return block;
+    }
+    void drop_oldest() { std::free(removed(0).memory); }
+
+    static constexpr size_t kMostBlocks = 24, kMostBytes = size_t(4) << 20;  // a thread
     Block kept_[kMostBlocks];
     size_t count_ = 0, total_ = 0;
 };
@@ -195,7 +201,9 @@ void transpose_rows(const T* x, size_t n, size_t padded, size_t d, const T* end,
 inline double power_near(const double* weight, size_t n) {
     double most = 0;
     for (size_t i = 0; i < n; ++i) most = weight[i] > most ? weight[i] : most;
-    return most > 0 && most < __builtin_inf() ? __builtin_ldexp(1.0, -__builtin_ilogb(most)) : 1.0;
+    if (!(most > 0) || most == __builtin_inf()) return 1.0;
+    const int exponent = __builtin_ilogb(most);
+    return __builtin_ldexp(1.0, exponent < -1000 ? 1000 : -exponent);  // the power itself must be finite
 }
 
 /// The rows of a call as a sequence of transposed micro-blocks.

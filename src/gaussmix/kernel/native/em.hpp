@@ -163,6 +163,7 @@ inline void copy(const double* from, size_t n, double* to) {
 template <class T>
 size_t em_steps(Representation kind, const Rows<T>& rows, const EmState& state, size_t n_steps, double* bounds,
                 double* movements) {
+    if (!n_steps) return 0;
     const size_t K = state.n_components, d = rows.n_features, size = covariance_size(kind, K, d);
     Buffer<double> precision(size), log_determinants(K), constants(K), moments(2 + K + K * d + size);
     Buffer<double> weights(K), means(K * d), covariances(size);

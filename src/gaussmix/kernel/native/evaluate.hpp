@@ -5,6 +5,7 @@
 #pragma once
 
 #include "linear.hpp"
+#include "small.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
@@ -92,13 +93,48 @@ void exact_dense_evaluate(const Rows<T>& data, const Parameters& p, bool is_shar
     });
 }
 
+/// Evaluates pieces of float rows in float64, for parameters that leave the range of float32.
+template <class Evaluate>
+void evaluate_in_double(const Rows<float>& data, size_t K, Part part, void* out, Evaluate&& evaluate) {
+    constexpr size_t piece = 4096;
+    const size_t width = part == Part::log_prob || part == Part::labels ? 1 : K;
+    const size_t most = smaller(piece, data.n_rows);
+    Buffer<double> x(most * data.n_features), result(part == Part::labels ? 0 : most * width);
+    for (size_t first = 0; first < data.n_rows; first += piece) {
+        const size_t n = smaller(piece, data.n_rows - first);
+        for (size_t i = 0; i < n * data.n_features; ++i) x[i] = data.x[first * data.n_features + i];
+        const Rows<double> rows{x, nullptr, n, data.n_features};
+        if (part == Part::labels) {
+            evaluate(rows, static_cast<std::int64_t*>(out) + first);
+            continue;
+        }
+        evaluate(rows, static_cast<double*>(result));
+        for (size_t i = 0; i < n * width; ++i) static_cast<float*>(out)[first * width + i] = float(result[i]);
+    }
+}
+
+template <class T>
+void dense_or_shared_evaluate(const Rows<T>& data, const Parameters& p, bool is_shared, Part part, void* out) {
+    if constexpr (sizeof(T) == 4)
+        if (!factors_in_range<T>(p, is_shared ? 1 : p.n_components, data.n_features))
+            return evaluate_in_double(data, p.n_components, part, out, [&](const Rows<double>& rows, void* to) {
+                exact_dense_evaluate<double>(rows, p, is_shared, part, to);
+            });
+    exact_dense_evaluate<T>(data, p, is_shared, part, out);
+}
+
 template <class T>
 void dense_evaluate(const Rows<T>& data, const Parameters& p, Part part, void* out) {
-    exact_dense_evaluate<T>(data, p, false, part, out);
+    dense_or_shared_evaluate<T>(data, p, false, part, out);
 }
 
 template <class T, Representation Kind>
 void diagonal_evaluate(const Rows<T>& data, const Parameters& p, Part part, void* out) {
+    if constexpr (sizeof(T) == 4)
+        if (!roots_in_range<T>(p, Kind == spherical ? 1 : data.n_features))
+            return evaluate_in_double(data, p.n_components, part, out, [&](const Rows<double>& rows, void* to) {
+                diagonal_evaluate<double, Kind>(rows, p, part, to);
+            });
     const size_t d = data.n_features, K = p.n_components;
     Buffer<double> references(K * d);
     round_to<T>(p.means, K * d, references);
@@ -145,9 +181,9 @@ void shared_evaluate(const Rows<T>& data, const Parameters& p, Part part, void* 
     const double bound = sizeof(T) == 8 ? 1e-10 : 1e-5;
     Buffer<T> anchor(d);
     set_anchor(p, d, static_cast<T*>(anchor));
-    if (d > 4 && kEpsilon<T> * root(largest_distance<T>(p, shared, d, anchor)) < bound)
+    if (d > 4 && factors_in_range<T>(p, 1, d) && kEpsilon<T> * root(largest_distance<T>(p, shared, d, anchor)) < bound)
         return whitened_evaluate<T>(data, p, anchor, part, out);
-    exact_dense_evaluate<T>(data, p, true, part, out);
+    dense_or_shared_evaluate<T>(data, p, true, part, out);
 }
 
 }  // namespace gaussmix::GAUSSMIX_ISA

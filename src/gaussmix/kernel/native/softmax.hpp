@@ -58,18 +58,19 @@ void softmax(T* logits, size_t ld, size_t rows, size_t n_components, T* peaks, T
     }
 }
 
-/// Position of the first largest logit of each row; peak as in softmax.
+/// Position of the first largest logit of each row; peak as in softmax. Far from all components the logits of the
+/// live ones are equal, and those without weight are minus infinity: the first live one is taken.
 template <class T>
 void largest(const T* logits, size_t ld, size_t rows, size_t n_components, T* peaks, Bits<T>* labels) {
     for (size_t i = 0; i < rows; i += kLanes<T>) {
-        Vec<T> peak = broadcast(-kFar<T>);
+        Vec<T> peak = broadcast(T(-__builtin_inf()));
         BitVec<T> label = {};
         for (size_t k = 0; k < n_components; ++k) {
             const Vec<T> value = load(logits + k * ld + i);
             label = value > peak ? BitVec<T>{} + Bits<T>(k) : label;
             peak = maximum(value, peak);
         }
-        store(peaks + i, peak);
+        store(peaks + i, maximum(peak, broadcast(-kFar<T>)));
         store(labels + i, label);
     }
 }
