@@ -14,6 +14,9 @@ SOURCES := $(shell find src CMakeLists.txt README.md LICENSE -type f \
 	-not -name '*.so' -not -name '*.pyc' 2>/dev/null)
 CODE    := src tests examples $(wildcard benchmark docs/conf.py)
 
+# What the choice of the kernel can change most directly; `make slow` runs everything with NumPy's.
+CORE := $(addprefix tests/,kernel covariance prior model fit laws test_moments.py estimator/test_sklearn_checks.py)
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check slow bench docs format clean
 
@@ -23,9 +26,9 @@ help:  ## show this list
 demo: install  ## fit a real data set from a file and compare with scikit-learn
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
 
-test: install  ## run the tests with the compiled and the NumPy kernel (ARGS="tests/fit -k tied" for some)
+test: install  ## run the tests, those of the numerical core with the NumPy kernel too (ARGS="tests/fit" for some)
 	$(BIN)/pytest -n auto $(ARGS)
-	GAUSSMIX_KERNEL=reference $(BIN)/pytest -n auto $(ARGS)
+	GAUSSMIX_KERNEL=reference $(BIN)/pytest -n auto $(or $(ARGS),$(CORE))
 
 check: $(VENV)/.dependencies  ## lint, types, layers
 	$(BIN)/ruff check $(CODE)
@@ -33,8 +36,9 @@ check: $(VENV)/.dependencies  ## lint, types, layers
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
 
-slow: install  ## the long tests
-	$(BIN)/pytest -m slow $(ARGS)
+slow: install  ## the long tests, and all others with the NumPy kernel
+	$(BIN)/pytest -n auto -m slow $(ARGS)
+	GAUSSMIX_KERNEL=reference $(BIN)/pytest -n auto $(ARGS)
 
 bench: install  ## compare speed with other packages, in a venv of their own
 	$(BIN)/python -m benchmark $(ARGS)

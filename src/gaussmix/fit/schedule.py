@@ -26,6 +26,7 @@ _MAX_VALUES: Final = 4_000_000  # of a sample: 32 MB
 _TRIALS: Final = 6
 _TRIAL_ITERATIONS: Final = 10  # fewer tell little about where a start will end
 _FINALISTS: Final = 2
+_FINAL_ITERATIONS: Final = 40
 _LEVEL_ITERATIONS: Final = 200  # of each level: what is left, the next one does
 _LEVEL_TOL: Final = 1e-2  # total log-likelihood (nats) worth chasing on a sample, which is one of many
 
@@ -73,6 +74,18 @@ class Trial:
         return [refine(self.make_start(self.sample, rng), self.sample, Serial(), 0.0, self.max_iter)]
 
 
+@dataclass(frozen=True, eq=False)
+class Finish:
+    """Run one of the best starts on, until it shows which is the best: the task that executors run."""
+
+    sample: Source
+    tol: float
+    max_iter: int
+
+    def __call__(self, model: Mixture) -> list[FitResult]:
+        return [refine(model, self.sample, Serial(), self.tol, self.max_iter)]
+
+
 def search_samples(
     make_start: MakeStart,
     source: Source,
@@ -104,11 +117,12 @@ def search_samples(
     trials = executor.map_reduce(
         Trial(make_start, sample, min(max_iter, _TRIAL_ITERATIONS)), rng.spawn(_TRIALS)
     )
-    finalists = sorted(trials, key=rank, reverse=True)[:_FINALISTS]
-    ends = [refine(result.model, sample, executor, tol, max_iter) for result in finalists]
+    finalists = [result.model for result in sorted(trials, key=rank, reverse=True)[:_FINALISTS]]
+    ends = executor.map_reduce(Finish(sample, tol, min(max_iter, _FINAL_ITERATIONS)), finalists)
     model = max(ends, key=rank).model
-    for size in sizes[1:]:
-        refined = refine(model, sample_rows(source, size, rng), executor, tol, max_iter)
+    for size in sizes:
+        level = sample if size == sizes[0] else sample_rows(source, size, rng)
+        refined = refine(model, level, executor, tol, max_iter)
         if refined.collapses:  # the sample lost a component that all rows may keep
             break
         model = refined.model
