@@ -103,7 +103,7 @@ def dumps(
     fit: metadata.FitHistory | None = None,
 ) -> bytes:
     """Return the bytes of a mixture's model file; the parameters are those of `save`."""
-    from safetensors.numpy import save as serialize  # here: most sessions neither save nor load
+    from safetensors.numpy import save as serialize  # here: most programs neither save nor load
 
     if mixture.covariance_type not in FAMILIES:
         raise ParameterError(
