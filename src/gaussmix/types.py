@@ -16,3 +16,5 @@ IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
 
 OnDegenerate = Literal["floor", "drop", "restart", "raise"]
+Effort = Literal["low", "default", "high"]
+Assignment = Literal["soft", "hard"]

@@ -11,13 +11,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.covariance import FAMILIES, CovarianceFamily, resolve_family
+from gaussmix.covariance import CovarianceFamily, resolve_family
 from gaussmix.errors import DataError, DegenerateWarning
+from gaussmix.estimator.constraints import CONSTRAINTS
 from gaussmix.estimator.parameters import (
-    Count,
     check_means,
     check_memory,
     check_warm_start,
@@ -30,10 +29,10 @@ from gaussmix.estimator.rows import features_kept_on_error, prediction_source, t
 from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
 from gaussmix.estimator.training import Training
-from gaussmix.fit import POLICIES, STARTS, FitResult
+from gaussmix.fit import FitResult
 from gaussmix.model import Mixture, evaluate
 from gaussmix.source import Source
-from gaussmix.types import Float64Array, FloatArray, IntArray, OnDegenerate
+from gaussmix.types import Assignment, Effort, Float64Array, FloatArray, IntArray, OnDegenerate
 
 
 class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
@@ -55,9 +54,22 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Iterations over all rows, at most. 0 keeps the start.
     n_init : int, default=1
         Starts; the one that ends with the highest likelihood is kept.
-    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, array-like or callable
-        The start, by default ``"kmeans"``. An array holds labels (N,) or responsibilities (N, K); a callable
+    init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"}, array-like or callable
+        Where EM starts. ``"auto"``, the default, searches for the best optimum: many different starts, of which
+        the best go on, and moves that merge two components and split a third. An array holds labels (N,) or
+        responsibilities (N, K); a callable
         ``(X, n_components, rng)`` returns them for the rows it gets, which are a sample where N is large.
+    effort : {"low", "default", "high"}, default="default"
+        How long ``init_params="auto"`` searches.
+    acceleration : {"auto", None}, default="auto"
+        Step further than EM does where that raises the likelihood, so that fewer passes over the rows are needed;
+        None is plain EM.
+    assignment : {"soft", "hard"}, default="soft"
+        ``"hard"`` gives each row wholly to its most probable component (classification EM, Celeux & Govaert
+        1992); the bound is then the classification likelihood. With ``covariance_type="EII"`` and equal weights
+        it is Lloyd's k-means.
+    equal_weights : bool, default=False
+        Keep all mixing weights at 1 / K.
     weights_init : array-like of shape (K,), optional
     means_init : array-like of shape (K, D), optional
         Without the other two, each row starts with the nearest of these means.
@@ -115,24 +127,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     array([ True,  True])
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "n_components": [Count(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(FAMILIES)), CovarianceFamily],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
-        "reg_covar": [Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [Count(Integral, 0, None, closed="left")],
-        "n_init": [Count(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions(set(STARTS)), "array-like", callable],
-        "weights_init": ["array-like", None],
-        "means_init": ["array-like", None],
-        "precisions_init": ["array-like", None],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "verbose_interval": [Count(Integral, 1, None, closed="left")],
-        "n_jobs": [Count(Integral, 1, None, closed="left"), Count(Integral, None, -1, closed="right"), None],
-        "on_degenerate": [StrOptions(set(POLICIES))],
-    }
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
     def __init__(
         self,
@@ -143,7 +138,11 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         reg_covar: float = 1e-6,
         max_iter: int = 1000,
         n_init: int = 1,
-        init_params: Any = "kmeans",
+        init_params: Any = "auto",
+        effort: Effort = "default",
+        acceleration: str | None = "auto",
+        assignment: Assignment = "soft",
+        equal_weights: bool = False,
         weights_init: Any = None,
         means_init: Any = None,
         precisions_init: Any = None,
@@ -161,6 +160,10 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.max_iter = max_iter
         self.n_init = n_init
         self.init_params = init_params
+        self.effort = effort
+        self.acceleration = acceleration
+        self.assignment = assignment
+        self.equal_weights = equal_weights
         self.weights_init = weights_init
         self.means_init = means_init
         self.precisions_init = precisions_init
@@ -283,7 +286,9 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     def _problem(self, source: Source) -> Problem:
         """Measure the rows."""
         family, executor = resolve_family(self.covariance_type), executor_for(self.n_jobs)
-        return Problem.of(source, executor, family, self.n_components, self.reg_covar)
+        return Problem.of(
+            source, executor, family, self.n_components, self.reg_covar, equal_weights=self.equal_weights
+        )
 
     def _best(self, problem: Problem) -> tuple[FitResult, list[str]]:
         """Run EM from each start, or on from the last fit; return the best, and what is to be warned of."""
@@ -292,7 +297,16 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             check_warm_start(self.mixture_, self.n_components, problem.source.n_features, problem.family)
         starter = None if warm else self._starter(problem)
         progress = Progress(self, 1 if warm else self.n_init)
-        training = Training(problem, self.tol, self.max_iter, self.on_degenerate, progress)
+        training = Training(
+            problem,
+            progress,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            on_degenerate=self.on_degenerate,
+            acceleration=self.acceleration,
+            assignment=self.assignment,
+            effort=self.effort,
+        )
         if starter is None:
             result = training.go_on(self.mixture_, self._convergence)
         else:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval
 
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import ParameterError, ResourceLimitError
@@ -21,13 +20,6 @@ _COPIES: Final = (
 )
 
 _LEAST_SQUARE: Final = 1e-280  # its floor's inverse is still a number
-
-
-class Count(Interval):
-    """A range of integers, to which True and False do not belong."""
-
-    def is_satisfied_by(self, val: Any) -> bool:
-        return not isinstance(val, bool) and bool(super().is_satisfied_by(val))
 
 
 def check_weights(weights: Any, n_components: int) -> Float64Array:

@@ -50,7 +50,14 @@ class Problem:
 
     @classmethod
     def of(
-        cls, source: Source, executor: Executor, family: CovarianceFamily, n_components: int, reg_covar: float
+        cls,
+        source: Source,
+        executor: Executor,
+        family: CovarianceFamily,
+        n_components: int,
+        reg_covar: float,
+        *,
+        equal_weights: bool = False,
     ) -> Problem:
         """Measure the data: one pass for the variances."""
         partitions = source.partitions(block_rows(source.n_rows, source.n_features, n_components))
@@ -59,7 +66,7 @@ class Problem:
         if family.invariance == "orthogonal":
             unit = np.full_like(unit, unit.mean())
         _check_range(source, partitions, unit, constant)
-        prior = Flat(reg_covar * unit if reg_covar > 0 else None, FLOOR * unit)
+        prior = Flat(reg_covar * unit if reg_covar > 0 else None, FLOOR * unit, equal_weights)
         return cls(source, executor, family, n_components, unit, constant, prior, partitions)
 
     def complaints(self, result: FitResult) -> list[str]:

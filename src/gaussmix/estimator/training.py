@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -36,13 +36,17 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """Run EM on one problem; ``tol``, ``max_iter`` and ``on_degenerate`` as in ``GaussianMixture``."""
+    """Run EM on one problem; the parameters after ``observer`` as in ``GaussianMixture``."""
 
     problem: Problem
+    observer: Observer
+    _: KW_ONLY
     tol: float
     max_iter: int
     on_degenerate: str
-    observer: Observer
+    acceleration: str | None
+    assignment: str
+    effort: str
 
     def best_of(self, starter: Starter, rng: np.random.Generator, n_init: int) -> FitResult:
         """Return the run of highest lower bound among ``n_init`` starts, if possible one without collapses."""
@@ -76,6 +80,8 @@ class Training:
             tol=self.tol,
             max_iter=self.max_iter,
             on_degenerate=self.on_degenerate,
+            acceleration=self.acceleration,
+            assignment=self.assignment,
             on_iteration=self.observer.iteration if self.observer.listens else None,
             convergence=convergence,
         )

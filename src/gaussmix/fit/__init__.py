@@ -6,9 +6,10 @@ from gaussmix.fit.convergence import Convergence
 from gaussmix.fit.degenerate import POLICIES, Collapse
 from gaussmix.fit.em import EStep, FitResult, fit_em
 from gaussmix.fit.initialization import STARTS, Sample, start_from_labels, start_from_responsibilities
-from gaussmix.fit.schedule import levels, rank, sample_rows, search_samples
+from gaussmix.fit.schedule import EFFORTS, levels, rank, sample_rows, search_samples
 
 __all__ = [
+    "EFFORTS",
     "POLICIES",
     "STARTS",
     "Collapse",

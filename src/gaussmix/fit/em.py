@@ -60,6 +60,8 @@ def fit_em(
     tol: float,
     max_iter: int,
     on_degenerate: str = "floor",
+    acceleration: str | None = None,
+    assignment: str = "soft",
     on_iteration: Callable[[int, float, Mixture], bool | None] | None = None,
     convergence: Convergence | None = None,
 ) -> FitResult:
@@ -75,6 +77,10 @@ def fit_em(
         See ``Convergence``.
     max_iter : int
     on_degenerate : {"floor", "drop", "restart", "raise"}
+    acceleration : {"auto", None}
+        Whether to step further than EM does where that raises the bound.
+    assignment : {"soft", "hard"}
+        ``"hard"`` gives each row wholly to its most probable component: classification EM.
     on_iteration : callable, optional
         Called with the iteration's number, its lower bound and the model after it; returning True stops the fit.
     convergence : Convergence, optional

@@ -81,6 +81,7 @@ def _random_from_data(sample: Sample, n_components: int, rng: np.random.Generato
 
 
 STARTS: dict[str, Start] = {
+    "auto": _k_means,
     "kmeans": _k_means,
     "k-means++": _k_means_plus_plus,
     "random": _random,

@@ -30,6 +30,8 @@ _FINAL_ITERATIONS: Final = 40
 _LEVEL_ITERATIONS: Final = 200  # of each level: what is left, the next one does
 _LEVEL_TOL: Final = 1e-2  # total log-likelihood (nats) worth chasing on a sample, which is one of many
 
+EFFORTS = ("low", "default", "high")
+
 MakeStart = Callable[[Source, np.random.Generator], Mixture]
 
 

@@ -132,9 +132,9 @@ class Mixture:
 
     @property
     def n_parameters(self) -> int:
-        """Free parameters: of the covariances, K·D of the means, K − 1 of the weights."""
+        """Free parameters: of the covariances, K·D of the means, K − 1 of the weights unless they are equal."""
         K, D = self.n_components, self.n_features
-        return self.family.n_parameters(K, D) + K * D + K - 1
+        return self.family.n_parameters(K, D) + K * D + self.prior.n_weight_parameters(K)
 
     @cached_property
     def log_weights(self) -> Float64Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 import numpy as np
 
@@ -48,13 +48,19 @@ class Prior(ABC):
         The variance given to a component whose own collapsed, in squared units of the features.
     added_variance : ndarray of shape (D,), or None
         Added to the diagonal of every covariance, in squared units of the features.
-    flat : bool
-        Whether ``update`` is maximum likelihood with ``added_variance``, nothing else.
     """
 
     floor: Float64Array
     added_variance: Float64Array | None
-    flat: ClassVar[bool] = False
+
+    @property
+    def flat(self) -> bool:
+        """Whether ``update`` is maximum likelihood with ``added_variance``, nothing else."""
+        return False
+
+    def n_weight_parameters(self, n_components: int) -> int:
+        """Return the number of free mixing weights."""
+        return n_components - 1
 
     @abstractmethod
     def update(self, moments: Moments) -> Posterior:
@@ -71,11 +77,20 @@ class Flat(Prior):
         Σ_k = W_k / n_k + diag(added_variance), in squared units of the features.
     floor : ndarray of shape (D,)
         See ``Prior``.
+    equal_weights : bool
+        Keep all mixing weights at 1 / K.
     """
 
     added_variance: Float64Array | None
     floor: Float64Array
-    flat = True
+    equal_weights: bool = False
+
+    @property
+    def flat(self) -> bool:
+        return not self.equal_weights
+
+    def n_weight_parameters(self, n_components: int) -> int:
+        return 0 if self.equal_weights else n_components - 1
 
     def update(self, moments: Moments) -> Posterior:
         count, means, scatter = moments.about_means()
@@ -84,4 +99,5 @@ class Flat(Prior):
             count = np.where(count < _EPS * total, 0.0, count)
         if self.added_variance is not None:
             scatter = moments.scatter.add_diagonal(scatter, count, self.added_variance)
-        return Posterior(count / total, means, scatter, count)
+        weights = np.full(len(count), 1.0 / len(count)) if self.equal_weights else count / total
+        return Posterior(weights, means, scatter, count)

@@ -1,0 +1,42 @@
+"""Which values ``GaussianMixture`` takes for each parameter, as scikit-learn's validation reads them."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, Final
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from gaussmix.covariance import FAMILIES, CovarianceFamily
+from gaussmix.fit import EFFORTS, POLICIES, STARTS
+
+
+class Count(Interval):
+    """A range of integers, to which True and False do not belong."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, bool) and bool(super().is_satisfied_by(val))
+
+
+CONSTRAINTS: Final[dict[str, Any]] = {
+    "n_components": [Count(Integral, 1, None, closed="left")],
+    "covariance_type": [StrOptions(set(FAMILIES)), CovarianceFamily],
+    "tol": [Interval(Real, 0.0, None, closed="left")],
+    "reg_covar": [Interval(Real, 0.0, None, closed="left")],
+    "max_iter": [Count(Integral, 0, None, closed="left")],
+    "n_init": [Count(Integral, 1, None, closed="left")],
+    "init_params": [StrOptions(set(STARTS)), "array-like", callable],
+    "effort": [StrOptions(set(EFFORTS))],
+    "acceleration": [StrOptions({"auto"}), None],
+    "assignment": [StrOptions({"soft", "hard"})],
+    "equal_weights": ["boolean"],
+    "weights_init": ["array-like", None],
+    "means_init": ["array-like", None],
+    "precisions_init": ["array-like", None],
+    "random_state": ["random_state"],
+    "warm_start": ["boolean"],
+    "verbose": ["verbose"],
+    "verbose_interval": [Count(Integral, 1, None, closed="left")],
+    "n_jobs": [Count(Integral, 1, None, closed="left"), Count(Integral, None, -1, closed="right"), None],
+    "on_degenerate": [StrOptions(set(POLICIES))],
+}
