@@ -28,7 +28,7 @@ from gaussmix.estimator.progress import CallbackSupportMixin, Progress, fitted_a
 from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
 from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
-from gaussmix.estimator.training import Training
+from gaussmix.estimator.training import Trained, Training
 from gaussmix.fit import FitResult
 from gaussmix.model import Mixture, evaluate
 from gaussmix.source import Source
@@ -99,6 +99,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     converged_ : bool
     n_iter_ : int
         Iterations over all rows of the best start.
+    n_passes_ : float
+        Passes over all rows that the fit and the search for its start were worth.
     lower_bound_ : float
         Mean log-likelihood per unit of weight at the last E-step, in nats.
     lower_bounds_ : list of float
@@ -267,9 +269,9 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             source = self._source(X, sample_weight)
             with single_threaded_blas(source.n_features):
                 problem = self._problem(source)
-                result, complaints = self._best(problem)
-        self._set_fitted(result)
-        self._warn(result, complaints)
+                trained, complaints = self._best(problem)
+        self._set_fitted(trained)
+        self._warn(trained.result, complaints)
         return problem
 
     def _source(self, X: Any, sample_weight: Any) -> Source:
@@ -290,7 +292,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             source, executor, family, self.n_components, self.reg_covar, equal_weights=self.equal_weights
         )
 
-    def _best(self, problem: Problem) -> tuple[FitResult, list[str]]:
+    def _best(self, problem: Problem) -> tuple[Trained, list[str]]:
         """Run EM from each start, or on from the last fit; return the best, and what is to be warned of."""
         warm = self.warm_start and hasattr(self, "mixture_")
         if warm:
@@ -308,11 +310,11 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             effort=self.effort,
         )
         if starter is None:
-            result = training.go_on(self.mixture_, self._convergence)
+            trained = training.go_on(self.mixture_, self._convergence)
         else:
-            result = training.best_of(starter, self._generator(), self.n_init)
+            trained = training.best_of(starter, self._generator(), self.n_init)
         progress.close()
-        return result, problem.complaints(result) + ([] if starter is None else starter.complaints())
+        return trained, problem.complaints(trained.result) + ([] if starter is None else starter.complaints())
 
     def _starter(self, problem: Problem) -> Starter:
         K, D = self.n_components, problem.source.n_features
@@ -325,12 +327,14 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             None if precisions is None else covariances_from_precisions(precisions, problem.family, K, D),
         )
 
-    def _set_fitted(self, result: FitResult) -> None:
+    def _set_fitted(self, trained: Trained) -> None:
+        result = trained.result
         for name, value in fitted_attributes(result.model).items():
             setattr(self, name, value)
         self._convergence = result.convergence  # for a warm start
         self.converged_ = result.converged
         self.n_iter_ = len(result.history)
+        self.n_passes_ = trained.n_passes
         self.lower_bounds_ = result.history
         self.lower_bound_ = result.history[-1] if result.history else -math.inf
         self.degenerate_ = [collapse.as_dict() for collapse in result.collapses]

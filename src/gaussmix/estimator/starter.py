@@ -9,7 +9,16 @@ import numpy as np
 
 from gaussmix.errors import ParameterError
 from gaussmix.estimator.problem import Problem
-from gaussmix.fit import STARTS, Sample, sample_rows, start_from_labels, start_from_responsibilities
+from gaussmix.fit import (
+    STARTS,
+    Optima,
+    Sample,
+    Task,
+    sample_rows,
+    search_start,
+    start_from_labels,
+    start_from_responsibilities,
+)
 from gaussmix.fit.k_means import nearest
 from gaussmix.model import Mixture
 from gaussmix.source import Source
@@ -51,6 +60,23 @@ class Starter:
     def random(self) -> bool:
         """Whether two starts can differ."""
         return self._means is None and (isinstance(self._init, str) or callable(self._init))
+
+    @property
+    def searches(self) -> bool:
+        """Whether the start is to be searched for."""
+        given = (self._weights, self._means, self._covariances)
+        searched = isinstance(self._init, str) and self._init == "auto" and self._problem.n_components > 1
+        return searched and all(part is None for part in given)
+
+    def search(self, effort: str, rng: np.random.Generator, max_iter: int) -> tuple[Mixture, Optima | None]:
+        """Return a start near the best optimum that a search finds, and what it has seen."""
+        problem = self._problem
+        sample, _ = self._sample(problem.source, rng)
+        if sample.n_distinct() < problem.n_components:  # there is nothing to search for
+            return self(problem.source, rng), None
+        unit = np.sqrt(problem.variance)
+        task = Task(problem.source, problem.n_components, problem.family, problem.prior, unit)
+        return search_start(task, effort, problem.executor, rng, max_iter)
 
     def complaints(self) -> list[str]:
         """Return a sentence if there were too few distinct rows to start from."""

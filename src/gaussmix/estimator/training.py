@@ -9,7 +9,7 @@ import numpy as np
 
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.starter import Starter
-from gaussmix.fit import Convergence, FitResult, fit_em, levels, rank, search_samples
+from gaussmix.fit import Convergence, FitResult, Optima, fit_em, levels, rank, search_samples
 from gaussmix.model import Mixture
 
 
@@ -35,6 +35,26 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class Trained:
+    """Hold the result of a run, and what the search for its start has seen.
+
+    Attributes
+    ----------
+    result : FitResult
+    optima : Optima or None
+        None where nothing was searched.
+    """
+
+    result: FitResult
+    optima: Optima | None
+
+    @property
+    def n_passes(self) -> float:
+        """What fit and search were worth in passes over all rows."""
+        return len(self.result.history) + (self.optima.n_passes if self.optima else 0.0)
+
+
+@dataclass(frozen=True, eq=False)
 class Training:
     """Run EM on one problem; the parameters after ``observer`` as in ``GaussianMixture``."""
 
@@ -48,19 +68,22 @@ class Training:
     assignment: str
     effort: str
 
-    def best_of(self, starter: Starter, rng: np.random.Generator, n_init: int) -> FitResult:
+    def best_of(self, starter: Starter, rng: np.random.Generator, n_init: int) -> Trained:
         """Return the run of highest lower bound among ``n_init`` starts, if possible one without collapses."""
         trials = range(n_init if starter.random else 1)  # given starts are all the same
-        return max((self._from_start(trial, starter, rng) for trial in trials), key=rank)
+        runs = [self._from_start(trial, starter, rng) for trial in trials]
+        return max(runs, key=lambda trained: rank(trained.result))
 
-    def go_on(self, model: Mixture, convergence: Convergence) -> FitResult:
+    def go_on(self, model: Mixture, convergence: Convergence) -> Trained:
         """Return a run that goes on from the model of an earlier fit."""
         self.observer.start(0)
-        return self._run(replace(model, prior=self.problem.prior), convergence)
+        return self._run(replace(model, prior=self.problem.prior), None, convergence)
 
-    def _from_start(self, trial: int, starter: Starter, rng: np.random.Generator) -> FitResult:
+    def _from_start(self, trial: int, starter: Starter, rng: np.random.Generator) -> Trained:
         self.observer.start(trial)
-        return self._run(self._start(starter, rng))
+        if starter.searches and self.max_iter > 0:
+            return self._run(*starter.search(self.effort, rng, self.max_iter))
+        return self._run(self._start(starter, rng), None)
 
     def _start(self, starter: Starter, rng: np.random.Generator) -> Mixture:
         """Return a start, where rows abound the best of several, refined on samples."""
@@ -72,7 +95,7 @@ class Training:
         executor = self.problem.executor
         return search_samples(starter, source, sizes, executor, rng, tol=self.tol, max_iter=self.max_iter)
 
-    def _run(self, model: Mixture, convergence: Convergence | None = None) -> FitResult:
+    def _run(self, model: Mixture, optima: Optima | None, convergence: Convergence | None = None) -> Trained:
         result = fit_em(
             model,
             self.problem.partitions,
@@ -86,4 +109,4 @@ class Training:
             convergence=convergence,
         )
         self.observer.end(result)
-        return result
+        return Trained(result, optima)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from gaussmix.fit.convergence import Convergence
 from gaussmix.fit.degenerate import POLICIES, Collapse
+from gaussmix.fit.effort import EFFORTS
 from gaussmix.fit.em import EStep, FitResult, fit_em
 from gaussmix.fit.initialization import STARTS, Sample, start_from_labels, start_from_responsibilities
-from gaussmix.fit.schedule import EFFORTS, levels, rank, sample_rows, search_samples
+from gaussmix.fit.schedule import Task, levels, rank, sample_rows, search_samples, search_start
+from gaussmix.fit.search import Optima
+from gaussmix.fit.spurious import is_spurious, least_eigenvalue_ratios
 
 __all__ = [
     "EFFORTS",
@@ -16,12 +19,17 @@ __all__ = [
     "Convergence",
     "EStep",
     "FitResult",
+    "Optima",
     "Sample",
+    "Task",
     "fit_em",
+    "is_spurious",
+    "least_eigenvalue_ratios",
     "levels",
     "rank",
     "sample_rows",
     "search_samples",
+    "search_start",
     "start_from_labels",
     "start_from_responsibilities",
 ]

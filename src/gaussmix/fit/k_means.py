@@ -45,14 +45,19 @@ def k_means(
 
 
 def k_means_plus_plus(
-    Z: Float64Array, weight: Float64Array, n_clusters: int, rng: np.random.Generator
+    Z: Float64Array,
+    weight: Float64Array,
+    n_clusters: int,
+    rng: np.random.Generator,
+    *,
+    n_trials: int | None = None,
 ) -> IntArray:
     """Return the indices of rows that are spread out, by greedy k-means++ (Arthur & Vassilvitskii 2007).
 
-    Of 2 + log K candidates, drawn with probability proportional to weight times squared distance to the
-    nearest centre so far, each step takes the one that leaves the least total distance.
+    Of ``n_trials`` candidates, by default 2 + log K, drawn with probability proportional to weight times squared
+    distance to the nearest centre so far, each step takes the one that leaves the least total distance.
     """
-    n_trials = 2 + int(np.log(n_clusters))
+    n_trials = 2 + int(np.log(n_clusters)) if n_trials is None else n_trials
     chosen = np.empty(n_clusters, np.int64)
     chosen[0] = _draw(weight, 1, rng)[0]
     closest = squared_distances(Z, Z[chosen[:1]])[:, 0]

@@ -8,16 +8,25 @@ where the one before ended, so that the passes over all rows only travel the dis
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from gaussmix.covariance import CovarianceFamily
 from gaussmix.executor import Executor, Serial
+from gaussmix.fit.effort import plan_search
 from gaussmix.fit.em import FitResult, fit_em
+from gaussmix.fit.initialization import Sample
+from gaussmix.fit.level import Level, Run
+from gaussmix.fit.moves import split_and_merge
+from gaussmix.fit.portfolio import Portfolio
+from gaussmix.fit.search import Optima, search, survivors
 from gaussmix.model import Mixture
+from gaussmix.prior import Prior
 from gaussmix.source import ArraySource, Source
 from gaussmix.source.blocks import block_rows
+from gaussmix.types import Float64Array
 
 _LEAST_ROWS: Final = 5_000
 _ROWS_PER_PARAMETER: Final = 10  # with fewer, small components have no rows in the sample
@@ -27,10 +36,9 @@ _TRIALS: Final = 6
 _TRIAL_ITERATIONS: Final = 10  # fewer tell little about where a start will end
 _FINALISTS: Final = 2
 _FINAL_ITERATIONS: Final = 40
+_LATER_ROUNDS: Final = 4  # of moves on the second sample
 _LEVEL_ITERATIONS: Final = 200  # of each level: what is left, the next one does
 _LEVEL_TOL: Final = 1e-2  # total log-likelihood (nats) worth chasing on a sample, which is one of many
-
-EFFORTS = ("low", "default", "high")
 
 MakeStart = Callable[[Source, np.random.Generator], Mixture]
 
@@ -62,6 +70,90 @@ def levels(n_rows: int, n_features: int, n_parameters: int) -> list[int]:
         sizes.append(size)
         size *= _GROWTH
     return sizes
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a search for the best optimum is about.
+
+    Attributes
+    ----------
+    source : Source
+        All rows.
+    n_components : int
+        At least 2.
+    family : CovarianceFamily
+    prior : Prior
+    unit : ndarray of shape (D,)
+        Standard deviations of the features.
+    """
+
+    source: Source
+    n_components: int
+    family: CovarianceFamily
+    prior: Prior
+    unit: Float64Array
+
+    def level(self, source: Source) -> Level:
+        """Return the level of a sample."""
+        return Level(source, self.n_components, source.n_rows / self.source.n_rows)
+
+    def portfolio(self, source: Source, rng: np.random.Generator) -> Portfolio:
+        """Return the starts that a sample gives."""
+        X = source.take(np.arange(source.n_rows))
+        weight = np.ones(len(X)) if source.sample_weight is None else source.sample_weight
+        return Portfolio(Sample(X, weight, self.unit), self.n_components, self.family, self.prior, rng)
+
+
+def search_start(
+    task: Task, effort: str, executor: Executor, rng: np.random.Generator, max_iter: int
+) -> tuple[Mixture, Optima]:
+    """Return a start for a fit of all rows near the best optimum that a search has found, and what it saw.
+
+    The search runs on a sample of the rows where they abound; its best two are then refined on four times as many,
+    the better one is moved once more and refined on larger and larger samples, each containing the one before.
+    """
+    source, K = task.source, task.n_components
+    size, plan = plan_search(effort, source.n_rows, source.n_features, K, task.family)
+    samples = _nested_samples(source, size, rng)
+    level = task.level(samples[0])
+    runs, optima = search(level, task.portfolio(samples[0], rng), plan, executor, rng, max_iter)
+    passes = optima.n_passes
+    for number, sample in enumerate(samples[1:]):
+        level = task.level(sample)
+        runs = _refined(runs[:_FINALISTS], level, executor, max_iter)
+        if number == 0 and plan.n_candidates and K > 2:
+            moved, taken = split_and_merge(
+                runs[0],
+                level,
+                task.portfolio(sample, rng),
+                executor,
+                rng,
+                n_candidates=plan.n_candidates,
+                max_rounds=_LATER_ROUNDS,
+            )
+            runs, passes = [moved], passes + taken * level.share
+        passes += sum(run.n_iter for run in runs) * level.share
+    return runs[0].model, replace(optima, n_passes=passes)
+
+
+def _refined(runs: list[Run], level: Level, executor: Executor, max_iter: int) -> list[Run]:
+    """Return the runs after some iterations on a larger sample, the best first."""
+    ahead = [level.run(run.model, min(max_iter, _FINAL_ITERATIONS), level.tol, executor) for run in runs]
+    return survivors(ahead, level, len(ahead))
+
+
+def _nested_samples(source: Source, size: int, rng: np.random.Generator) -> list[Source]:
+    """Return samples of fourfold size, each containing the one before; the first may hold all rows."""
+    if size >= source.n_rows:
+        return [source]
+    sizes = [size]
+    while sizes[-1] * _GROWTH**2 <= source.n_rows and sizes[-1] * _GROWTH * source.n_features <= _MAX_VALUES:
+        sizes.append(sizes[-1] * _GROWTH)
+    samples = [sample_rows(source, sizes[-1], rng)]
+    for smaller in reversed(sizes[:-1]):
+        samples.append(sample_rows(samples[-1], smaller, rng))
+    return samples[::-1]
 
 
 @dataclass(frozen=True, eq=False)

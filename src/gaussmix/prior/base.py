@@ -62,6 +62,11 @@ class Prior(ABC):
         """Return the number of free mixing weights."""
         return n_components - 1
 
+    def mixing_weights(self, count: Float64Array) -> Float64Array:
+        """Return the most probable mixing weights given counts, shape (K,)."""
+        weights: Float64Array = count / count.sum()
+        return weights
+
     @abstractmethod
     def update(self, moments: Moments) -> Posterior:
         """Return the most probable weights and means, and the statistics of the covariances."""
@@ -92,6 +97,9 @@ class Flat(Prior):
     def n_weight_parameters(self, n_components: int) -> int:
         return 0 if self.equal_weights else n_components - 1
 
+    def mixing_weights(self, count: Float64Array) -> Float64Array:
+        return np.full(len(count), 1.0 / len(count)) if self.equal_weights else count / count.sum()
+
     def update(self, moments: Moments) -> Posterior:
         count, means, scatter = moments.about_means()
         total = count.sum()
@@ -99,5 +107,4 @@ class Flat(Prior):
             count = np.where(count < _EPS * total, 0.0, count)
         if self.added_variance is not None:
             scatter = moments.scatter.add_diagonal(scatter, count, self.added_variance)
-        weights = np.full(len(count), 1.0 / len(count)) if self.equal_weights else count / total
-        return Posterior(weights, means, scatter, count)
+        return Posterior(self.mixing_weights(count), means, scatter, count)

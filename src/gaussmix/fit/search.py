@@ -1,0 +1,132 @@
+"""The search for the best optimum on one sample: many starts, successive halving, split-and-merge.
+
+Where a start will end shows only after some ten iterations, and is nearly certain after fifty; so all starts run for
+ten, the best go on, and the survivors are converged and moved. Runs that have reached the same optimum count once;
+collapsed and spurious ones are dropped at every cut (Biernacki, Celeux & Govaert 2003; Jamieson & Talwalkar 2016).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from gaussmix.executor import Executor
+from gaussmix.fit.level import Level, Run
+from gaussmix.fit.moves import split_and_merge
+from gaussmix.fit.portfolio import Portfolio
+
+_MAX_ITER: Final = 500
+_BROAD: Final = 8  # broad starts where every other one has collapsed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Say how long to search.
+
+    Attributes
+    ----------
+    n_starts : int
+    cuts : tuple of (int, int)
+        After how many iterations in all how many runs go on.
+    n_candidates : int
+        Split-and-merge moves tried in each round; 0 for none.
+    n_rounds : int
+        Moves made, at most.
+    """
+
+    n_starts: int
+    cuts: tuple[tuple[int, int], ...]
+    n_candidates: int
+    n_rounds: int = 10
+
+
+@dataclass(frozen=True)
+class Optima:
+    """Tell what a search has seen.
+
+    Attributes
+    ----------
+    n_starts : int
+    n_optima : int
+        Distinct optima that the surviving starts led to.
+    n_best : int
+        Starts that led to the best of them.
+    n_passes : float
+        Passes over all rows that the search was worth.
+    """
+
+    n_starts: int
+    n_optima: int
+    n_best: int
+    n_passes: float
+
+
+def search(
+    level: Level,
+    portfolio: Portfolio,
+    plan: Plan,
+    executor: Executor,
+    rng: np.random.Generator,
+    max_iter: int,
+) -> tuple[list[Run], Optima]:
+    """Return the runs that are left at the end, the best first, and what was seen.
+
+    Parameters
+    ----------
+    level : Level
+    portfolio : Portfolio
+        Of the level's rows.
+    plan : Plan
+    executor : Executor
+    rng : numpy.random.Generator
+    max_iter : int
+        Iterations of each run between two cuts, at most.
+    """
+    numbered = list(enumerate(rng.spawn(plan.n_starts)))
+    first = min(plan.cuts[0][0] if plan.cuts else _MAX_ITER, max_iter)
+    runs = level.map(lambda item: level.run(portfolio.start(*item), first), numbered, executor)
+    passes = float(sum(run.n_iter for run in runs) + plan.n_starts)
+    if not any(run.sound for run in runs):
+        broad = level.map(lambda own: level.run(portfolio.broad(own), first), rng.spawn(_BROAD), executor)
+        passes += sum(run.n_iter for run in broad)
+        runs += broad
+    for cut, (n_iter, n_kept) in enumerate(plan.cuts):
+        runs = survivors(runs, level, n_kept)
+        last = cut + 1 == len(plan.cuts)
+        more = min(_MAX_ITER if last else plan.cuts[cut + 1][0] - n_iter, max_iter)
+        runs = level.map(partial(_on, level, more, level.tol if last else 0.0), runs, executor)
+        passes += sum(run.n_iter for run in runs)
+    n_optima = len(survivors(runs, level, len(runs)))
+    if plan.n_candidates and level.n_components > 2:
+        moved = []
+        for run in survivors(runs, level, len(runs)):
+            end, taken = split_and_merge(
+                run, level, portfolio, executor, rng, n_candidates=plan.n_candidates, max_rounds=plan.n_rounds
+            )
+            moved.append(replace(end, n_hits=run.n_hits))
+            passes += taken
+        runs = moved
+    runs = survivors(runs, level, len(runs))
+    return runs, Optima(plan.n_starts, n_optima, runs[0].n_hits, passes * level.share)
+
+
+def survivors(runs: list[Run], level: Level, n_kept: int) -> list[Run]:
+    """Return the best runs, each optimum once, without collapsed and spurious ones unless there is nothing else."""
+    sound = [run for run in runs if run.sound] or [run for run in runs if not run.collapsed] or runs
+    kept: list[Run] = []
+    for run in sorted(sound, key=lambda run: -run.bound):
+        same = [i for i, better in enumerate(kept) if better.bound - run.bound < level.same]
+        if same:
+            kept[same[-1]] = replace(kept[same[-1]], n_hits=kept[same[-1]].n_hits + run.n_hits)
+        elif len(kept) < n_kept:
+            kept.append(run)
+    return kept
+
+
+def _on(level: Level, max_iter: int, tol: float, run: Run) -> Run:
+    """Return the run after more iterations."""
+    ahead = level.run(run.model, max_iter, tol)
+    return replace(ahead, collapsed=run.collapsed or ahead.collapsed, n_hits=run.n_hits)
