@@ -47,10 +47,10 @@ def least_times(contenders: Mapping[str, Stopwatch], patience: Patience) -> dict
     return best
 
 
-def elapsed(call: Callable[[], object]) -> float:
-    """Return the seconds that one call takes, without the collector's pauses."""
+def elapsed(call: Callable[[], object], *, settle: float = _SETTLE) -> float:
+    """Return the seconds that one call takes, without the collector's pauses; ``settle`` seconds pass before."""
     gc.disable()
-    time.sleep(_SETTLE)
+    time.sleep(settle)
     start = time.perf_counter()
     try:
         call()

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".venv-bench"
 BUILD = ROOT / "build" / "bench"
 PEERS = ["scikit-learn-intelex"]  # scikit-learn itself comes with gaussmix
+READERS = ["pillow"]  # scikit-learn reads its photographs with it
 
 # Settings that would hold a package to one thread, or to another processor's instructions.
 _INTERFERING = {
@@ -46,7 +47,7 @@ def prepare() -> Path:
     wheel = _wheel()
     _run(str(python), "-m", "pip", "install", "--quiet", str(wheel))
     _run(str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", str(wheel))
-    for peer in PEERS:
+    for peer in PEERS + READERS:
         _install_peer(python, peer)
     return python
 

@@ -9,7 +9,20 @@ from typing import Final
 
 import click
 
-from benchmark import fits, memory, overheads, passes
+from benchmark import (
+    acceleration,
+    defaults,
+    families,
+    fits,
+    memory,
+    optima,
+    overheads,
+    passes,
+    real,
+    recovery,
+    searches,
+    simulated,
+)
 from benchmark.peers import PEERS, available
 from benchmark.report import circumstances, publish
 from benchmark.settings import PATIENT, QUICK, Settings, say
@@ -20,14 +33,20 @@ GROUPS: Final[list[Callable[[Settings], Iterator[Row]]]] = [
     fits.measure,
     memory.measure,
     overheads.measure,
+    optima.measure,
+    simulated.measure,
+    families.measure,
+    searches.measure,
+    recovery.measure,
+    acceleration.measure,
+    defaults.measure,
+    real.measure,
 ]
 _SEEDS, _QUICK_SEEDS = 20, 5
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--only", multiple=True, metavar="TEXT", help="Work whose title contains TEXT: pass, fit, tied ..."
-)
+@click.option("--only", multiple=True, metavar="TEXT", help="Work whose title contains TEXT: pass, tied ...")
 @click.option("--quick", is_flag=True, help=f"Fewer repeats, and {_QUICK_SEEDS} seeds instead of {_SEEDS}.")
 @click.option("--rounds", type=click.IntRange(1), help="Repeats of each measurement, at most.")
 @click.option("--seeds", type=click.IntRange(1), help="Seeds of each whole fit.")
@@ -36,6 +55,10 @@ _SEEDS, _QUICK_SEEDS = 20, 5
 @click.option(
     "--scale", type=click.IntRange(1), default=1, metavar="N", help="Divide the numbers of rows by N."
 )
+@click.option("--draw", type=click.IntRange(0), default=0, help="Which draw of the simulated data.")
+@click.option("--processes", type=click.IntRange(1), default=1, help="Fit the small problems in parallel.")
+@click.option("--effort", type=click.Choice(["low", "default", "high"]), help="Of the searches for optima.")
+@click.option("--whole-grid", is_flag=True, help="Every cell of a grid, not a part of them: hours.")
 @click.option(
     "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Put the table into this page."
 )
@@ -47,6 +70,10 @@ def main(
     peer: tuple[str, ...],
     no_peers: bool,
     scale: int,
+    draw: int,
+    processes: int,
+    effort: str | None,
+    whole_grid: bool,
     markdown: Path | None,
 ) -> None:
     """Measure gaussmix beside other packages, and print one table.
@@ -54,12 +81,38 @@ def main(
     A pass is one EM iteration over all rows. "share" is the least arithmetic of the pass, divided by its time and
     by threads × the rate of a matrix product of the same precision, measured in the same run. "ratio" is the time
     of the column before it divided by gaussmix's. "itself" is gaussmix on float64 data, or on one thread.
+
+    The parts, with the minutes they take on two cores; --only NAME: selects one, --only "optima: iris" a piece:
+
+    \b
+      pass            one EM iteration beside other packages        30
+      fit             whole fits from k-means                       60
+      memory          peak memory over the data                      1
+      overhead        Python around the kernel, imports              1
+      optima          best known optima of five real data sets       2
+      simulated       optima of simulated mixtures of six kinds      3
+      mclust          the covariance family against R's mclust       2
+      search          the choice of K and family against mclust's    2
+      recovery        the choice on data of every family            10
+      acceleration    passes with and without it                     5
+      defaults        whole fits with defaults                      10
+      real            whole fits with defaults on real data         15
     """
     peers = [] if no_peers else available(lambda name: not peer or name in peer, say)
     patience = QUICK if quick else PATIENT
     if rounds is not None:
         patience = replace(patience, rounds=rounds)
-    settings = Settings(peers, patience, seeds or (_QUICK_SEEDS if quick else _SEEDS), scale, only)
+    settings = Settings(
+        peers,
+        patience,
+        seeds or (_QUICK_SEEDS if quick else _SEEDS),
+        scale,
+        only,
+        draw,
+        processes,
+        {} if effort is None else {"effort": effort},
+        whole_grid,
+    )
     rows: list[Row] = []
     try:  # row by row, so that an interruption leaves those that are done
         for row in (row for group in GROUPS for row in group(settings)):

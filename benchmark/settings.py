@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from benchmark.clock import Patience
 from benchmark.peers import Peer
@@ -35,6 +35,14 @@ class Settings:
         Numbers of rows are divided by this, to try the program out.
     only : sequence of str
         Measure the work whose title contains one of these; all work if there are none.
+    draw : int
+        Which draw of the simulated data to take.
+    n_processes : int
+        In which the parts about optima run their fits; more than one disturbs their times.
+    options : dict
+        Parameters of every GaussianMixture that the parts about optima fit, beside the defaults.
+    whole_grid : bool
+        Whether to measure all cells of a grid where a part of them stands for it.
     """
 
     peers: Sequence[Peer] = ()
@@ -42,6 +50,10 @@ class Settings:
     n_seeds: int = 20
     scale: int = 1
     only: Sequence[str] = ()
+    draw: int = 0
+    n_processes: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+    whole_grid: bool = False
 
     def wants(self, title: str) -> bool:
         """Return whether the work of this title is to be measured."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -52,6 +53,11 @@ def seeds(share_of_seeds: float) -> Bar:
 def at_most(limit: float, unit: str) -> Bar:
     """Return the bar of a measured value that may not exceed ``limit``."""
     return Bar(OURS, limit, f"≤ {limit:g} {unit}", at_most=True)
+
+
+def at_least(limit: float, unit: str) -> Bar:
+    """Return the bar of a measured value that may not be below ``limit``."""
+    return Bar(OURS, limit, f"≥ {limit:g} {unit}")
 
 
 @dataclass(frozen=True)
@@ -171,5 +177,9 @@ def _contender(row: Row, name: str) -> tuple[str, str]:
 
 
 def _quantity(value: float, unit: str) -> str:
+    if not math.isfinite(value):
+        return "never"
+    if unit == "%":
+        return f"{value:.1f} %"
     digits = max(0, 2 - len(str(int(abs(value))))) if value else 0
     return f"{value:,.{digits}f} {unit}"

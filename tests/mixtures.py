@@ -11,6 +11,10 @@ from gaussmix.model import Mixture
 from gaussmix.prior import Flat
 from gaussmix.source import ArraySource
 
+# One family a representation: what depends on the kernels alone need not run for every family.
+REPRESENTATIVES = ("full", "tied", "diag", "spherical")
+DTYPES = [(name, np.float64) for name in FAMILIES] + [(name, np.float32) for name in REPRESENTATIVES]
+
 # How the scatter that a family asks for follows from one matrix a component, (K, D, D).
 REDUCE = {
     "full": lambda W: W,
@@ -20,15 +24,21 @@ REDUCE = {
 }
 
 
+def shaped(family, K, D, dense):
+    """Return what ``from_parameters`` of the family takes for one matrix (D, D), the same for K components."""
+    parts = {"full": [dense] * K, "pooled": dense, "diagonal": [np.diag(dense)] * K}
+    return np.array(parts.get(family.scatter.name, [np.trace(dense) / D] * K))
+
+
 def random_scatter(rng, K, D):
     """Return K scatter matrices of shape (K, D, D), well conditioned."""
     root = rng.standard_normal((K, D, 3 * D))
     return root @ root.transpose(0, 2, 1)
 
 
-def estimate(family, W, count):
+def estimate(family, W, count, previous=None):
     """Return the family's covariances from full scatter matrices (K, D, D)."""
-    return family.estimate(REDUCE[family.scatter.name](W), count, W.shape[1])
+    return family.estimate(REDUCE[family.scatter.name](W), count, W.shape[1], previous)
 
 
 def make_mixture(name="full", K=3, D=2, seed=0, spread=3.0):

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gaussmix.estimator import GaussianMixture
+    from gaussmix.estimator import GaussianMixture, GaussianMixtureSearch
     from gaussmix.model import Mixture
     from gaussmix.persistence import load, save
 
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "GaussianMixture": "gaussmix.estimator",
+    "GaussianMixtureSearch": "gaussmix.estimator",
     "Mixture": "gaussmix.model",
     "load": "gaussmix.persistence",
     "save": "gaussmix.persistence",
 }
 
-__all__ = ["GaussianMixture", "Mixture", "__version__", "load", "save"]
+__all__ = ["GaussianMixture", "GaussianMixtureSearch", "Mixture", "__version__", "load", "save"]
 
 
 def __getattr__(name: str) -> Any:

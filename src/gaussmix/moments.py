@@ -39,12 +39,15 @@ class Scatter:
     add_diagonal : callable
         ``(scatter, count, variance) -> scatter`` with ``count_k · diag(variance)`` added to each component's
         scatter; ``variance`` has shape (D,).
+    of_dense : callable
+        ``matrices -> scatter``: this part of K matrices (K, D, D).
     """
 
     name: str
     shape: Callable[[int, int], tuple[int, ...]]
     about_mean: Callable[[Float64Array, Float64Array, Float64Array], Float64Array]
     add_diagonal: Callable[[Float64Array, Float64Array, Float64Array], Float64Array]
+    of_dense: Callable[[Float64Array], Float64Array]
 
     def __reduce__(self) -> str:
         return self.name.upper()  # the constant below, so that moments can be pickled and still add
@@ -65,24 +68,27 @@ def _pooled_add_diagonal(scatter: Float64Array, count: Float64Array, variance: F
     return scatter + np.diag(count.sum() * variance)
 
 
-FULL = Scatter("full", lambda K, D: (K, D, D), _full_about_mean, _full_add_diagonal)
+FULL = Scatter("full", lambda K, D: (K, D, D), _full_about_mean, _full_add_diagonal, lambda dense: dense)
 POOLED = Scatter(
     "pooled",
     lambda K, D: (D, D),
     lambda second, count, shift: second - (count[:, None] * shift).T @ shift,
     _pooled_add_diagonal,
+    lambda dense: dense.sum(axis=0),
 )
 DIAGONAL = Scatter(
     "diagonal",
     lambda K, D: (K, D),
     lambda second, count, shift: second - count[:, None] * shift * shift,
     lambda scatter, count, variance: scatter + count[:, None] * variance,
+    lambda dense: np.einsum("kdd->kd", dense),
 )
 TRACE = Scatter(
     "trace",
     lambda K, D: (K,),
     lambda second, count, shift: second - count * np.einsum("kd,kd->k", shift, shift),
     lambda scatter, count, variance: scatter + count * variance.sum(),
+    lambda dense: np.einsum("kdd->k", dense),
 )
 
 

@@ -7,7 +7,7 @@ import signal
 import numpy as np
 import pytest
 
-from gaussmix.covariance import FAMILIES
+from gaussmix.covariance import COVARIANCE_TYPES, FAMILIES
 from gaussmix.estimator import GaussianMixture
 from gaussmix.persistence import load
 
@@ -99,7 +99,7 @@ def _unset() -> list[object]:
 
 def test_help_lists_the_registries(call):
     out = " ".join(call("fit", "--help").out.split())
-    assert f"[{'|'.join(FAMILIES)}]" in out
+    assert f"[{'|'.join(COVARIANCE_TYPES)}]" in out
 
 
 @pytest.mark.parametrize(

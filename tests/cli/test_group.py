@@ -73,7 +73,7 @@ def test_usage_errors(call, arguments):
     assert "--help" in result.err
 
 
-@pytest.mark.parametrize("command", [[], ["fit"], ["predict"], ["score"], ["sample"], ["info"]])
+@pytest.mark.parametrize("command", [[], ["fit"], ["select"], ["predict"], ["score"], ["sample"], ["info"]])
 def test_help_has_examples(call, command):
     result = call(*command, "--help")
     assert result.code == 0

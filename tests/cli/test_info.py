@@ -12,7 +12,7 @@ def test_json_has_everything(call, model):
     result = json.loads(call("info", model, "--json").out)
     assert set(result) == {
         "model", "n_components", "n_features", "n_parameters", "covariance_type", "feature_names", "fit",
-        "weights", "means", "covariances",
+        "weights", "means", "covariances", "diagnosis",
     }  # fmt: skip
     assert result["feature_names"] == ["height", "weight"]
     assert result["weights"] == [0.6, 0.4]
@@ -23,7 +23,28 @@ def test_table(call, model):
     out = call("info", model).out
     assert "2 (full covariance)" in out
     assert "iterations" in out
-    assert out.splitlines()[-1].split() == ["1", "0.4000", "8", "8"]
+    assert out.split("\n\n")[1].splitlines()[-1].split() == ["1", "0.4000", "8", "8"]
+    assert out.splitlines()[-1] == "- Nothing stood out."
+
+
+def test_diagnosis_with_rows(call, model, data):
+    diagnosis = json.loads(call("info", model, "--data", data, "--json").out)["diagnosis"]
+    assert diagnosis["n_rows_looked_at"] == 100
+    assert diagnosis["component_rows"] == [60, 40]
+    assert diagnosis["findings"] == []
+    assert diagnosis["splits"][0]["bic"] > 0
+
+
+def test_diagnosis_without_rows_goes_by_the_number_of_them(call, tmp_path):
+    few = Mixture.from_parameters([0.9, 0.1], [[0.0], [9.0]], [[1.0], [1.0]], "diag")
+    save(few, tmp_path / "few.safetensors", feature_names=["x"], fit={"n_rows": 30, "converged": False})
+    out = call("info", tmp_path / "few.safetensors").out
+    assert "Component 1 rests on 3 effective rows" in out
+    assert "had not converged" in out
+
+
+def test_columns_without_data_is_a_usage_error(call, model):
+    assert call("info", model, "--columns", "height").code == 2
 
 
 @pytest.mark.parametrize("columns", [20, 40, 200])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gaussmix.covariance import Spherical
+from gaussmix.covariance import FAMILIES, Spherical
 from gaussmix.errors import ParameterError
 
 
@@ -35,3 +35,9 @@ def test_one_parameter_a_component():
 def test_what_is_no_variance_is_refused(variances, message):
     with pytest.raises(ParameterError, match=message):
         Spherical().from_parameters(np.array(variances), 1, 2)
+
+
+def test_one_variance_for_all_is_the_mean_over_all_rows():
+    covariances = FAMILIES["EII"].estimate(np.array([12.0, 8.0]), np.array([2.0, 3.0]), 2)
+    assert covariances.parameters().tolist() == [2, 2]
+    assert FAMILIES["EII"].n_parameters(5, 7) == 1

@@ -34,7 +34,7 @@ class LargestFeature:
 
 @parametrize_with_checks(
     [GaussianMixture(1, covariance_type=name) for name in TYPES]
-    + [GaussianMixture(3, covariance_type=name, init_params=LargestFeature()) for name in TYPES]
+    + [GaussianMixture(3, covariance_type=name, init_params=LargestFeature()) for name in (*TYPES, "VEE")]
 )
 def test_scikit_learns_checks(estimator: GaussianMixture, check: Callable[[Any], None]) -> None:
     check(estimator)

@@ -82,3 +82,38 @@ def test_a_looser_tolerance_stops_earlier():
     bounds, steps = geometric(0.9)
     stops = [stops_at(Convergence(tol), bounds, steps) for tol in (1e-2, 1e-4, 1e-6, 1e-8)]
     assert stops == sorted(set(stops))
+
+
+def test_after_a_leap_little_must_be_left_for_longer():
+    bounds, steps = geometric(0.5, n=60)
+    usual, leapt = Convergence(1e-6), Convergence(1e-6)
+    leapt.leap()
+    assert stops_at(leapt, bounds, steps) == stops_at(usual, bounds, steps) + 7
+
+
+def test_a_leap_starts_a_new_series():
+    watch = Convergence(1e-6)
+    stops_at(watch, *geometric(0.5, n=5))
+    watch.leap()
+    assert not watch.update(-1e-12, 1e-8)
+    assert not watch.near
+    assert not watch.update(-1e-12, 5e-9)
+    assert watch.near
+
+
+def test_the_ratio_before_a_leap_is_remembered():
+    bounds, steps = geometric(0.99, n=5)
+    watch = Convergence(1e-6)
+    stops_at(watch, bounds, steps)
+    watch.leap()
+    for bound, step in zip(*geometric(0.5, n=12, step=1e-3, gain=1e-9), strict=True):
+        watch.update(bound, step)
+        assert not (watch.near and step * 0.99 / (1 - 0.99) >= 1e-2)
+
+
+def test_a_resumed_watch_remembers_leaps():
+    bounds, steps = geometric(0.5, n=60)
+    watch = Convergence(1e-6)
+    watch.leap()
+    halves = watch.resumed(1e-6)
+    assert stops_at(halves, bounds, steps) == stops_at(watch, bounds, steps)

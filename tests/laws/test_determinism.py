@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaussmix.covariance import FAMILIES
 from gaussmix.executor import Serial, Threads
 from gaussmix.source.blocks import MAX_ROWS, block_rows
 
-from ..mixtures import fit, make_mixture, make_rows, start
+from ..mixtures import DTYPES, REPRESENTATIVES, fit, make_mixture, make_rows, start
 
-families = pytest.mark.parametrize("name", FAMILIES)
+families = pytest.mark.parametrize("name", REPRESENTATIVES)
 
 
 @families
@@ -32,8 +31,7 @@ def test_executors_agree_bit_for_bit(name, dtype):
         )
 
 
-@families
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("name", "dtype"), DTYPES)
 def test_fitting_twice_gives_the_same_bits(name, dtype):
     X, labels = make_rows(dtype=dtype)
     one, other = (fit(start(X, labels, name), X) for _ in range(2))
@@ -59,7 +57,7 @@ def test_blocks_are_bounded(n, n_features, n_components):
     assert rows == block_rows(n, n_features, n_components)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@families
 def test_evaluating_rows_together_or_alone_is_the_same(name):
     mixture, (X, _) = make_mixture(name), make_rows(n=50)
     alone = np.concatenate([mixture.log_prob(x[None]) for x in X])

@@ -9,9 +9,10 @@ from gaussmix.covariance import FAMILIES
 from gaussmix.model import Mixture
 from gaussmix.prior import Flat
 
-from ..mixtures import assert_same_mixture, fit, make_rows, start
+from ..mixtures import REPRESENTATIVES, assert_same_mixture, fit, make_rows, start
 
 families = pytest.mark.parametrize("name", FAMILIES)
+representatives = pytest.mark.parametrize("name", REPRESENTATIVES)
 D = 3
 
 
@@ -67,7 +68,7 @@ def test_spherical_does_not_commute_with_features_units():
     assert abs(stretched.history[-1] + np.log(27.0) - one.history[-1]) > 1e-3
 
 
-@families
+@representatives
 @pytest.mark.parametrize(
     ("dtype", "offset", "tolerance"),
     [
@@ -94,8 +95,10 @@ def test_the_fit_follows_the_origin(name, dtype, offset, tolerance):
 
 
 @families
-@pytest.mark.parametrize("scale", [1e-150, 1e-30, 1e-8, 1e8, 1e30, 1e150])
-@pytest.mark.parametrize("added", [0.0, 1e-6])
+@pytest.mark.parametrize(
+    ("scale", "added"),
+    [(1e-150, 0.0), (1e-150, 1e-6), (1e-30, 0.0), (1e8, 1e-6), (1e150, 0.0), (1e150, 1e-6)],
+)
 def test_the_fit_follows_one_scale(name, scale, added):
     X, labels = make_rows()
     scale = 2.0 ** np.round(np.log2(scale))  # exact
@@ -114,7 +117,7 @@ def test_the_fit_follows_one_scale(name, scale, added):
     np.testing.assert_allclose(np.array(other.history) + 2 * np.log(scale), one.history, rtol=0, atol=1e-9)
 
 
-@families
+@representatives
 @pytest.mark.parametrize("scale", [1e-15, 1e-8, 1e8, 1e15])
 def test_float32_rows_follow_one_scale(name, scale):
     X, labels = make_rows(dtype=np.float32)

@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaussmix.covariance import FAMILIES
 from gaussmix.executor import Serial
 from gaussmix.fit import EStep
 from gaussmix.moments import Moments
 from gaussmix.source import ArraySource
 
-from ..mixtures import make_mixture, make_rows
+from ..mixtures import REPRESENTATIVES, make_mixture, make_rows
 
 few = settings(derandomize=True, deadline=None, max_examples=15)
-families = pytest.mark.parametrize("name", FAMILIES)
+families = pytest.mark.parametrize("name", REPRESENTATIVES)
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 

@@ -23,7 +23,7 @@ def groups(K, seed=0, n=90):
 @families
 @components
 @given(seed=st.integers(0, 99))
-@settings(derandomize=True, deadline=None, max_examples=4)
+@settings(derandomize=True, deadline=None, max_examples=2)
 def test_integer_weights_are_repeated_rows(name, K, seed):
     X, labels = groups(K, seed)
     weight = np.random.default_rng(seed).integers(0, 5, len(X))
@@ -48,7 +48,7 @@ def test_a_row_of_weight_zero_is_no_row(name, K):
 
 @families
 @components
-@pytest.mark.parametrize("factor", [1e-200, 1e-6, 3.7, 2.0**20, 1e200])
+@pytest.mark.parametrize("factor", [1e-200, 3.7, 1e200])
 def test_only_the_ratios_of_weights_matter(name, K, factor):
     X, labels = groups(K)
     begin, weight = start(X, labels, name), np.random.default_rng(0).uniform(0.5, 2.0, len(X))

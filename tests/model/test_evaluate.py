@@ -3,12 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gaussmix.covariance import FAMILIES
 from gaussmix.executor import Serial, Threads
 from gaussmix.model import evaluate
 from gaussmix.source import ArraySource
 
-from ..mixtures import make_mixture, make_rows
+from ..mixtures import REPRESENTATIVES, make_mixture, make_rows
 
 EXECUTORS = [Serial(), Threads(2)]
 
@@ -21,7 +20,7 @@ def in_small_blocks(monkeypatch):
 @pytest.mark.usefixtures("in_small_blocks")
 @pytest.mark.parametrize("executor", EXECUTORS, ids=["serial", "threads"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", REPRESENTATIVES)
 def test_rows_of_all_blocks_are_in_their_place(name, dtype, executor):
     mixture, (X, _) = make_mixture(name), make_rows(dtype=dtype)
     for function in ("log_prob", "posterior", "predict"):

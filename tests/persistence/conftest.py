@@ -24,9 +24,10 @@ FIT = {
 def make_mixture(covariance_type: str = "full", K: int = 3, D: int = 2) -> Mixture:
     rng = np.random.default_rng(K * 10 + D)
     weights = rng.dirichlet(np.ones(K))
-    shape = FAMILIES[covariance_type].scatter.shape(K, D)
+    scatter = FAMILIES[covariance_type].scatter
+    shape = scatter.shape(K, D)
     covariances = rng.uniform(0.5, 2.0, shape)
-    if covariance_type in ("full", "tied"):
+    if scatter.name in ("full", "pooled"):
         root = rng.standard_normal(shape)
         covariances = root @ np.swapaxes(root, -1, -2) + np.eye(D)
     return Mixture.from_parameters(weights, rng.standard_normal((K, D)), covariances, covariance_type)

@@ -11,8 +11,10 @@ import pytest
 from sklearn.datasets import load_iris
 
 from gaussmix import GaussianMixture
+from gaussmix.covariance import resolve_family
 
 DATA: Final = Path(__file__).parent / "data"
+PROBLEMS: Final = json.loads((DATA / "mclust.json").read_text())["problems"]
 COLUMNS: Final = {"faithful": (0, 1), "banknote": (1, 2, 3, 4, 5, 6), "acidity": (0,), "precip": (0,)}
 TYPE_OF: Final = {"EEE": "tied", "VVI": "diag", "VII": "spherical", "VVV": "full", "E": "tied", "V": "full"}
 # Harder than what ten k-means starts without regularisation reach. The two of iris, whose likelihood has no bound
@@ -32,25 +34,47 @@ def rows(problem: str) -> Any:
     return np.loadtxt(path, delimiter=",", skiprows=1, usecols=COLUMNS[problem], ndmin=2)
 
 
-def fits(several: bool) -> list[Any]:
-    problems = json.loads((DATA / "mclust.json").read_text())["problems"]
+def fits() -> list[Any]:
     return [
         pytest.param(problem, fit, id=f"{problem}-{fit['model']}-{fit['n_components']}")
-        for problem, reference in problems.items()
+        for problem, reference in PROBLEMS.items()
         for fit in reference["fits"]
-        if fit["model"] in TYPE_OF and (fit["n_components"] > 1) == several
     ]
 
 
-@pytest.mark.parametrize(("problem", "fit"), fits(several=False))
+def one_component() -> list[Any]:
+    """Return the fits of one component, for all families."""
+    return [case for case in fits() if case.values[1]["n_components"] == 1]
+
+
+def several_components() -> list[Any]:
+    """Return the fits of several components, for the families that scikit-learn has."""
+    return [
+        case for case in fits() if case.values[1]["n_components"] > 1 and case.values[1]["model"] in TYPE_OF
+    ]
+
+
+@pytest.mark.parametrize(("problem", "fit"), one_component())
 def test_one_component_equals_mclust(problem: str, fit: dict[str, Any]) -> None:
     X = rows(problem)
-    model = GaussianMixture(1, covariance_type=TYPE_OF[fit["model"]], reg_covar=0).fit(X)
+    model = GaussianMixture(1, covariance_type=fit["model"], reg_covar=0).fit(X)
     assert model.score(X) * len(X) == pytest.approx(fit["loglik"], abs=1e-6)
     assert -model.bic(X) == pytest.approx(fit["bic"], abs=1e-5)  # mclust's sign: larger is better
+    assert (
+        fit["icl"] == fit["bic"]
+    )  # ICL is BIC less twice the entropy of the posteriors, which are all 1 here
 
 
-@pytest.mark.parametrize(("problem", "fit"), fits(several=True))
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_parameters_are_counted_as_mclust_does(problem: str) -> None:
+    D = PROBLEMS[problem]["d"]
+    for fit in PROBLEMS[problem]["fits"]:
+        K = fit["n_components"]
+        covariances = resolve_family(fit["model"], D).n_parameters(K, D)
+        assert covariances + K * D + K - 1 == fit["n_parameters"]
+
+
+@pytest.mark.parametrize(("problem", "fit"), several_components())
 def test_several_components_reach_mclust(problem: str, fit: dict[str, Any]) -> None:
     X, K = rows(problem), fit["n_components"]
     options = {"n_init": 10, "reg_covar": 0.0} | OPTIONS.get((problem, fit["model"], K), {})

@@ -106,13 +106,13 @@ def fit(
 
     source = open_data(data, columns, weights)
     if output is not None:
-        _check_names(source)
+        check_names(source)
     try:
         estimator, seconds = _fitted(source, parameters, strict=strict, quiet=quiet, verbose=verbose)
     except DataError as error:  # the estimator sees rows, and does not know whose
         raise DataError(f"{data}: {error}") from error
     if output is not None:
-        _save(estimator, source, output)
+        save_model(estimator, source, output)
     report = _report(estimator, source, data=data, model=output, seconds=seconds)
     if as_json:
         write_json(report)
@@ -146,14 +146,15 @@ def _fitted(
         return estimator, time.perf_counter() - started
 
 
-def _check_names(source: Source) -> None:
+def check_names(source: Source) -> None:
     """Refuse names that a model file cannot hold, before the time of a fit is spent."""
     from gaussmix.persistence import metadata
 
     metadata.write("full", (1, source.n_features), source.feature_names, None)
 
 
-def _save(estimator: GaussianMixture, source: Source, output: str) -> None:
+def save_model(estimator: GaussianMixture, source: Source, output: str) -> None:
+    """Write a fitted mixture and how it was fitted."""
     from gaussmix.persistence import save
 
     history = {

@@ -35,6 +35,7 @@ from gaussmix.cli.info import info
 from gaussmix.cli.predict import predict
 from gaussmix.cli.sample import sample
 from gaussmix.cli.score import score
+from gaussmix.cli.select import select
 from gaussmix.cli.text import printable
 from gaussmix.errors import GaussmixError, MissingDependencyError, ParameterError
 
@@ -59,6 +60,7 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
 EPILOG = """\b
 Examples:
   gaussmix fit iris.csv -k 3 --columns petal_length,petal_width -o iris.safetensors
+  gaussmix select iris.csv -k 1:9 --criterion bic -o best.safetensors
   gaussmix info iris.safetensors
   gaussmix predict iris.safetensors new.csv -o labels.csv
   gaussmix score iris.safetensors new.csv --json
@@ -84,7 +86,7 @@ def group() -> None:
     """
 
 
-for _command in (fit, predict, score, sample, info):
+for _command in (fit, select, predict, score, sample, info):
     group.add_command(_command)
 
 

@@ -1,7 +1,9 @@
-"""``gaussmix info``: what a model file holds."""
+"""``gaussmix info``: what a model file holds, and what is doubtful about it."""
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,29 +13,70 @@ from gaussmix.cli.output import write_json
 
 if TYPE_CHECKING:
     from gaussmix.persistence import SavedModel
+    from gaussmix.selection.diagnosis import Diagnosis
 
 EPILOG = """\b
 Examples:
   gaussmix info iris.safetensors
+  gaussmix info iris.safetensors --data iris.csv
   gaussmix info iris.safetensors --json | jq .means
 """
 
 
-@click.command(epilog=EPILOG, short_help="Show what a model file holds.")
+@click.command(epilog=EPILOG, short_help="Show what a model file holds, and a diagnosis.")
 @option.model_argument
+@click.option("--data", metavar="DATA", help="Diagnose the model on these rows, best those of the fit.")
+@option.columns_option
 @option.json_option
-def info(model: str, as_json: bool) -> None:
-    """Print the kind and size of a model, how it was fitted, its weights and means."""
+def info(model: str, data: str | None, columns: tuple[str, ...] | None, as_json: bool) -> None:
+    """Print the kind and size of a model, how it was fitted, its weights and means, and what is doubtful about it.
+
+    With --data the diagnosis is complete: whether the rows of each component are normally distributed, and whether
+    components should be split or merged. Columns are found by name as in predict.
+    """
+    if columns is not None and data is None:
+        raise click.UsageError("--columns chooses columns of DATA: it needs --data")
     from gaussmix.persistence import load
 
     saved = load(model)
+    diagnosis = _diagnosis(saved, data, columns)
     if as_json:
-        write_json(_table(model, saved))
-    else:
-        click.echo(f"{text.facts(_facts(saved))}\n\n{text.components(saved.mixture, saved.feature_names)}")
+        write_json(_table(model, saved, diagnosis))
+        return
+    width = shutil.get_terminal_size().columns
+    sentences = [
+        textwrap.fill(text.printable(sentence), width, initial_indent="- ", subsequent_indent="  ")
+        for sentence in str(diagnosis).splitlines()
+    ]
+    components = text.components(saved.mixture, saved.feature_names)
+    click.echo("\n\n".join([text.facts(_facts(saved)), components, "\n".join(sentences)]))
 
 
-def _table(model: str, saved: SavedModel) -> dict[str, Any]:
+def _diagnosis(saved: SavedModel, data: str | None, columns: tuple[str, ...] | None) -> Diagnosis:
+    from gaussmix.selection.diagnosis import FitRecord, diagnose, gather
+
+    history = saved.fit or {}
+    run = FitRecord(
+        converged=history.get("converged"),
+        n_iter=history.get("n_iter"),
+        n_rows=history.get("n_rows"),
+        degenerate=[event for event in history.get("degenerate") or () if _is_event(event)],
+        feature_names=saved.feature_names,
+    )
+    if data is None:
+        return diagnose(saved.mixture, None, run)
+    from gaussmix.cli.rows import open_for_model
+
+    source = open_for_model(data, saved, columns)
+    return diagnose(saved.mixture, gather(saved.mixture, source, thorough=True), run)
+
+
+def _is_event(event: Any) -> bool:
+    """Return whether an entry of a file's list of collapses is one; files come from strangers."""
+    return isinstance(event, dict) and isinstance(event.get("component"), int)
+
+
+def _table(model: str, saved: SavedModel, diagnosis: Diagnosis) -> dict[str, Any]:
     mixture = saved.mixture
     return {
         "model": model,
@@ -46,6 +89,7 @@ def _table(model: str, saved: SavedModel) -> dict[str, Any]:
         "weights": mixture.weights,
         "means": mixture.means,
         "covariances": mixture.covariances.parameters(),
+        "diagnosis": diagnosis.as_dict(),
     }
 
 

@@ -46,9 +46,9 @@ class Registered(click.ParamType):  # type: ignore[type-arg]
 
 
 def _families() -> list[str]:
-    from gaussmix.covariance import FAMILIES
+    from gaussmix.covariance import COVARIANCE_TYPES
 
-    return list(FAMILIES)
+    return list(COVARIANCE_TYPES)
 
 
 def _starts() -> list[str]:

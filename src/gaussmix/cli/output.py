@@ -45,8 +45,10 @@ class Rows:
     blocks: Iterable[NDArray[Any]]
 
 
-def check_output(path: str | None, inputs: Iterable[str], suffixes: Iterable[str]) -> None:
-    """Raise if ``path`` cannot be written, before any work is done for it.
+def check_output(
+    path: str | None, inputs: Iterable[str], suffixes: Iterable[str], *, option: str = "-o"
+) -> None:
+    """Raise if ``path``, which ``option`` gave, cannot be written, before any work is done for it.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def check_output(path: str | None, inputs: Iterable[str], suffixes: Iterable[str
         return
     target, known = Path(path), list(suffixes)
     if target.suffix.lower() not in known:
-        raise click.UsageError(f"-o {path}: the name of the file should end in {' or '.join(known)}")
+        raise click.UsageError(f"{option} {path}: the name of the file should end in {' or '.join(known)}")
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(target.parent))
     if target.is_dir():
@@ -70,7 +72,7 @@ def check_output(path: str | None, inputs: Iterable[str], suffixes: Iterable[str
         for source in map(Path, inputs):
             if source.exists() and target.samefile(source):
                 raise click.UsageError(
-                    f"-o {path} is an input, and would be overwritten: choose another name"
+                    f"{option} {path} is an input, and would be overwritten: choose another name"
                 )
 
 

@@ -34,6 +34,13 @@ def shown(verbose: int, quiet: bool) -> Iterator[int]:
             yield 2
 
 
+@contextlib.contextmanager
+def lines_on_stderr() -> Iterator[None]:
+    """Show on stderr what an estimator prints."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
 class StatusLine(io.TextIOBase):
     """A stream whose last line is shown beside a spinner, once `PATIENCE` is over."""
 

@@ -33,10 +33,15 @@ def components(mixture: Mixture, feature_names: Sequence[str] | None) -> str:
         if room < 0 and feature:
             break
         columns.append(column)
-    lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+    lines = _lines(columns)
     hidden = [(mixture.n_components - shown, "components"), (len(names) - len(columns) + 2, "features")]
     lines += [f"... and {count} more {what} (--json has all)" for count, what in hidden if count > 0]
     return "\n".join(lines)
+
+
+def table(columns: dict[str, list[str]]) -> str:
+    """Return a table, a line a row, from the cells of each column by its title."""
+    return "\n".join(_lines([_column(title, cells) for title, cells in columns.items()]))
 
 
 def number(value: object) -> str:
@@ -63,6 +68,10 @@ def _clipped(name: str) -> str:
 def _column(title: str, cells: list[str]) -> list[str]:
     width = max(map(len, [title, *cells]))
     return [cell.rjust(width) for cell in [title, *cells]]
+
+
+def _lines(columns: list[list[str]]) -> list[str]:
+    return ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
 
 
 def _width(columns: list[list[str]]) -> int:

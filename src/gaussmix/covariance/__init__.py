@@ -5,37 +5,80 @@ To add a family: one new file with a ``CovarianceFamily``, and one line here.
 
 from __future__ import annotations
 
+from typing import Final
+
+from gaussmix.covariance.axis_aligned import EEI, EVI, VEI
 from gaussmix.covariance.base import CovarianceFamily, Covariances
+from gaussmix.covariance.common_axes import EVE, VVE
 from gaussmix.covariance.diagonal import Diag
+from gaussmix.covariance.equal_volume import EVV
 from gaussmix.covariance.full import Full
+from gaussmix.covariance.nesting import is_nested
+from gaussmix.covariance.proportional import VEE
 from gaussmix.covariance.representations import Dense, Diagonal, Shared
-from gaussmix.covariance.spherical import Spherical
+from gaussmix.covariance.rotated import EEV, VEV
+from gaussmix.covariance.spherical import EII, Spherical
 from gaussmix.covariance.tied import Tied
 from gaussmix.errors import ParameterError
 
 FAMILIES: dict[str, CovarianceFamily] = {
-    family.name: family for family in (Full(), Tied(), Diag(), Spherical())
+    family.name: family
+    for family in (
+        Full(), Tied(), Diag(), Spherical(),
+        EII(),
+        EEI(), VEI(), EVI(),
+        VEE(), EVE(), VVE(),
+        EEV(), VEV(), EVV(),
+    )
+}  # fmt: skip
+
+# The fourteen families of Celeux & Govaert (1995), in mclust's order, and the two that differ for one feature.
+CELEUX_GOVAERT: Final = (
+    "EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV",
+)  # fmt: skip
+UNIVARIATE: Final = ("E", "V")
+
+_ALIASES: Final = {family.code: family for family in FAMILIES.values()} | {
+    "E": FAMILIES["EII"],
+    "V": FAMILIES["spherical"],
 }
+COVARIANCE_TYPES: Final = tuple(dict.fromkeys((*FAMILIES, *CELEUX_GOVAERT, *UNIVARIATE)))
 
 
-def resolve_family(name: str | CovarianceFamily) -> CovarianceFamily:
-    """Return the family called ``name``; an instance passes through.
+def resolve_family(name: str | CovarianceFamily, n_features: int | None = None) -> CovarianceFamily:
+    """Return the family called ``name``, or of this code; an instance passes through.
+
+    Parameters
+    ----------
+    name : str or CovarianceFamily
+        One of ``COVARIANCE_TYPES``. ``"E"`` and ``"V"`` are one variance for all components and one for each, for
+        data of a single feature.
+    n_features : int, optional
+        D, where it is known.
 
     Raises
     ------
     ParameterError
-        If no family has this name.
+        If no family has this name, or it is for one feature and there are more.
     """
     if isinstance(name, CovarianceFamily):
         return name
-    if name not in FAMILIES:
-        known = ", ".join(repr(known) for known in FAMILIES)
+    if name not in COVARIANCE_TYPES:
+        known = ", ".join(repr(known) for known in COVARIANCE_TYPES)
         raise ParameterError(f"covariance_type must be one of {known} or a CovarianceFamily, got {name!r}")
-    return FAMILIES[name]
+    if name in UNIVARIATE and n_features not in (None, 1):
+        instead = {"E": "'EII', 'EEI' or 'EEE'", "V": "'VII', 'VVI' or 'VVV'"}[name]
+        raise ParameterError(
+            f"covariance_type={name!r} is for data of one feature, but there are {n_features}: use {instead}"
+        )
+    return FAMILIES.get(name) or _ALIASES[name]
 
 
 __all__ = [
+    "CELEUX_GOVAERT",
+    "COVARIANCE_TYPES",
     "FAMILIES",
+    "UNIVARIATE",
     "CovarianceFamily",
     "Covariances",
     "Dense",
@@ -45,5 +88,6 @@ __all__ = [
     "Shared",
     "Spherical",
     "Tied",
+    "is_nested",
     "resolve_family",
 ]

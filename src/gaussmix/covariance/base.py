@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from gaussmix.moments import Moments, Scatter
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
+
+_LEAST_WEIGHT: Final = 1e-12  # of the heaviest, for a component that is carried to another family
 
 
 class Covariances(ABC):
@@ -174,8 +176,11 @@ class CovarianceFamily(ABC):
     ----------
     name : str
         What the user writes as ``covariance_type``.
+    code : str
+        The letters of Celeux & Govaert (1995) for volume, shape and orientation, as mclust writes them; empty for
+        a family that is none of theirs.
     scatter : Scatter
-        The part of the second moments that ``estimate`` needs.
+        The part of the second moments that ``estimate`` needs: the one that its representation accumulates.
     invariance : str
         The maps under which fitting commutes: ``"linear"`` (any invertible matrix), ``"diagonal"``
         (rescaled features), ``"orthogonal"`` (rotations and one common scale).
@@ -185,6 +190,7 @@ class CovarianceFamily(ABC):
     """
 
     name: ClassVar[str]
+    code: ClassVar[str] = ""
     scatter: ClassVar[Scatter]
     invariance: ClassVar[str]
     unconstrained: ClassVar[bool] = False
@@ -214,6 +220,8 @@ class CovarianceFamily(ABC):
     def from_parameters(self, covariances: Float64Array, n_components: int, n_features: int) -> Covariances:
         """Return the representation of covariances given in scikit-learn's shape.
 
+        They need not obey the constraints of the family; the next ``estimate`` does.
+
         Raises
         ------
         ParameterError
@@ -223,6 +231,22 @@ class CovarianceFamily(ABC):
     @abstractmethod
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Return the number of free parameters of the covariances."""
+
+    def embed(self, covariances: Covariances, weights: Float64Array) -> Covariances:
+        """Return the member of this family that is nearest to given covariances of any family.
+
+        It minimises Σ_k π_k KL(N(0, Σ_k) ‖ N(0, Σ'_k)). Where the family contains the given matrices, it is these
+        matrices, but for rounding.
+
+        Parameters
+        ----------
+        covariances : Covariances
+        weights : ndarray of shape (K,)
+            π_k; a weight of zero counts as next to nothing.
+        """
+        count = np.maximum(weights, _LEAST_WEIGHT * weights.max())
+        dense = count[:, None, None] * covariances.to_dense()
+        return self.estimate(self.scatter.of_dense(dense), count, covariances.n_features)
 
 
 def per_row_mean(scatter: Float64Array, count: Float64Array) -> Float64Array:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaussmix.covariance.base import CovarianceFamily, Covariances, per_row_mean
-from gaussmix.covariance.checks import check_positive, check_shape
+from gaussmix.covariance.base import Covariances, per_row_mean
 from gaussmix.covariance.representations import Diagonal
-from gaussmix.moments import DIAGONAL
+from gaussmix.covariance.represented import DiagonalFamily
 from gaussmix.types import Float64Array
 
 
-class Diag(CovarianceFamily):
+class Diag(DiagonalFamily):
     """Each component has its own variance of each feature, and no correlations."""
 
     name = "diag"
-    scatter = DIAGONAL
+    code = "VVI"
     invariance = "diagonal"
     unconstrained = True
 
@@ -30,11 +29,6 @@ class Diag(CovarianceFamily):
         if previous is not None and not count.all():
             variances = np.where(count[:, None] > 0, variances, previous.parameters())
         return Diagonal.from_variances(variances)
-
-    def from_parameters(self, covariances: Float64Array, n_components: int, n_features: int) -> Covariances:
-        check_shape("diag", covariances, (n_components, n_features))
-        check_positive("diag", covariances)
-        return Diagonal.from_variances(covariances)
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components * n_features

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaussmix.covariance.base import CovarianceFamily, Covariances, per_row_mean
-from gaussmix.covariance.checks import check_positive_definite, check_shape
+from gaussmix.covariance.base import Covariances, per_row_mean
 from gaussmix.covariance.representations import Dense
-from gaussmix.moments import FULL
+from gaussmix.covariance.represented import DenseFamily
 from gaussmix.types import Float64Array
 
 
-class Full(CovarianceFamily):
+class Full(DenseFamily):
     """Each component has its own covariance matrix."""
 
     name = "full"
-    scatter = FULL
+    code = "VVV"
     invariance = "linear"
     unconstrained = True
 
@@ -30,12 +29,6 @@ class Full(CovarianceFamily):
         if previous is not None and not count.all():
             covariances = np.where(count[:, None, None] > 0, covariances, previous.to_dense())
         return Dense.from_covariances(covariances)
-
-    def from_parameters(self, covariances: Float64Array, n_components: int, n_features: int) -> Covariances:
-        check_shape("full", covariances, (n_components, n_features, n_features))
-        stored = Dense.from_covariances(covariances)
-        check_positive_definite("full", covariances, stored.singular)
-        return stored
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components * n_features * (n_features + 1) // 2

@@ -13,6 +13,7 @@ class Tied(CovarianceFamily):
     """All components share one covariance matrix."""
 
     name = "tied"
+    code = "EEE"
     scatter = POOLED
     invariance = "linear"
     unconstrained = True

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from gaussmix.covariance import FAMILIES, CovarianceFamily
+from gaussmix.covariance import COVARIANCE_TYPES, CovarianceFamily
 from gaussmix.fit import EFFORTS, POLICIES, STARTS
 
 
@@ -20,7 +20,7 @@ class Count(Interval):
 
 CONSTRAINTS: Final[dict[str, Any]] = {
     "n_components": [Count(Integral, 1, None, closed="left")],
-    "covariance_type": [StrOptions(set(FAMILIES)), CovarianceFamily],
+    "covariance_type": [StrOptions(set(COVARIANCE_TYPES)), CovarianceFamily],
     "tol": [Interval(Real, 0.0, None, closed="left")],
     "reg_covar": [Interval(Real, 0.0, None, closed="left")],
     "max_iter": [Count(Integral, 0, None, closed="left")],

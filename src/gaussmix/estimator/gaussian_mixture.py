@@ -42,8 +42,10 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     ----------
     n_components : int, default=1
         K, the number of components.
-    covariance_type : {"full", "tied", "diag", "spherical"} or CovarianceFamily, default="full"
-        Which covariance matrices are allowed.
+    covariance_type : {"full", "tied", "diag", "spherical"}, code or CovarianceFamily, default="full"
+        Which covariance matrices are allowed. The codes are mclust's for volume, shape and orientation, equal (E)
+        or each component's own (V) (Celeux & Govaert 1995): EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV
+        VVV; for one feature also E and V.
     tol : float, default=1e-6
         Log-likelihood per row (nats) that may still be gained when EM stops. The parameters must have stopped
         moving too, so that plateaus are crossed: see ``gaussmix.fit.Convergence``.
@@ -282,12 +284,13 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             raise DataError(
                 f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {source.n_rows}"
             )
-        check_memory(K, source.n_features, resolve_family(self.covariance_type))
+        check_memory(K, source.n_features, resolve_family(self.covariance_type, source.n_features))
         return source
 
     def _problem(self, source: Source) -> Problem:
         """Measure the rows."""
-        family, executor = resolve_family(self.covariance_type), executor_for(self.n_jobs)
+        family = resolve_family(self.covariance_type, source.n_features)
+        executor = executor_for(self.n_jobs)
         return Problem.of(
             source, executor, family, self.n_components, self.reg_covar, equal_weights=self.equal_weights
         )

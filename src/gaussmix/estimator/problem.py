@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +38,8 @@ class Problem:
         Which features have one value only.
     prior : Flat
     partitions : sequence of Partition
+    given : sequence of Mixture
+        Good starts for the search of ``init_params="auto"``, if any are known.
     """
 
     source: Source
@@ -47,6 +50,7 @@ class Problem:
     constant: BoolArray
     prior: Flat
     partitions: Any
+    given: Sequence[Mixture] = ()
 
     @classmethod
     def of(

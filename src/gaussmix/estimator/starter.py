@@ -75,7 +75,7 @@ class Starter:
         if sample.n_distinct() < problem.n_components:  # there is nothing to search for
             return self(problem.source, rng), None
         unit = np.sqrt(problem.variance)
-        task = Task(problem.source, problem.n_components, problem.family, problem.prior, unit)
+        task = Task(problem.source, problem.n_components, problem.family, problem.prior, unit, problem.given)
         return search_start(task, effort, problem.executor, rng, max_iter)
 
     def complaints(self) -> list[str]:

@@ -20,10 +20,15 @@ def _n_cores() -> int:
     return int(cpu_count())
 
 
-def executor_for(n_jobs: int | None) -> Executor:
-    """Return the executor of ``n_jobs`` threads; None or -1 means one a core, -2 all but one, and so on."""
+def n_threads(n_jobs: int | None) -> int:
+    """Return the number of threads; None or -1 means one a core, -2 all but one, and so on."""
     wanted = -1 if n_jobs is None else n_jobs
-    return local_executor(wanted if wanted > 0 else max(1, _n_cores() + 1 + wanted))
+    return wanted if wanted > 0 else max(1, _n_cores() + 1 + wanted)
+
+
+def executor_for(n_jobs: int | None) -> Executor:
+    """Return the executor of ``n_jobs`` threads, counted as in ``n_threads``."""
+    return local_executor(n_threads(n_jobs))
 
 
 def single_threaded_blas(n_features: int) -> AbstractContextManager[Any]:

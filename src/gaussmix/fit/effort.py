@@ -16,21 +16,23 @@ _SMALL: Final = 5_000  # rows that are searched as a whole if the work allows it
 _LEAST_ROWS: Final = 2_000  # of a sample
 _MAX_VALUES: Final = 4_000_000  # of a sample: 32 MB
 _EXP: Final = 20.0  # flops of one exponential
-_FREE: Final = 3e9  # flops that are allowed for any data: a tenth of a second or so
-_STARTS_OF_TWO: Final = 1.4  # times as many starts for K = 2, which no move can mend
+_FREE: Final = 6e9  # flops that are allowed for any data: a quarter of a second or so
+_FREE_SMALL: Final = 6e10  # where there are few rows
+_FREE_SERIES: Final = 3e8  # flops for which further series of starts may follow
+_STARTS_OF_TWO: Final = 2  # times as many starts for K = 2, which no move can mend
 _MANY: Final = 5  # components from which twice as many moves are tried
 
-_LONG: Final = Plan(40, ((10, 10), (50, 4)), 8)
-_USUAL: Final = Plan(20, ((10, 6), (50, 2)), 4)
-_SHORT: Final = Plan(12, ((10, 4), (40, 1)), 4)
+_LONG: Final = Plan(30, ((10, 10), (50, 5)), 8, n_series=4)
+_USUAL: Final = Plan(12, ((10, 5), (30, 3)), 4, n_series=3)
+_SHORT: Final = Plan(8, ((10, 4), (30, 1)), 4)
 _SHORTER: Final = Plan(8, ((10, 2),), 0)
 _SHORTEST: Final = Plan(3, ((10, 1),), 0)
 
-# Plans with the rows for each parameter of the sample, the best first, and the passes over it that they take
+# Plans with the rows for each parameter of the sample, the best first, and the passes over it that a series takes
 # on average. With fewer than 8 rows a parameter, small components have no rows in the sample.
 _CHOICES: Final = (
-    (1200, 10, _LONG),
-    (650, 10, _USUAL),
+    (2000, 10, _LONG),
+    (700, 10, _USUAL),
     (330, 10, _SHORT),
     (330, 5, _SHORT),
     (120, 10, _SHORTER),
@@ -50,7 +52,7 @@ class Effort:
     passes : float
         Passes over all rows that the search may be worth.
     free : float
-        Flops that are allowed however few rows there are.
+        What it may cost however few rows there are, in units of ``_FREE``.
     """
 
     longest: Plan
@@ -59,9 +61,9 @@ class Effort:
 
 
 EFFORTS: Final = {
-    "low": Effort(_SHORT, 4.0, _FREE / 4),
-    "default": Effort(_USUAL, 12.0, _FREE),
-    "high": Effort(_LONG, 120.0, 20 * _FREE),
+    "low": Effort(_SHORT, 4.0, 0.25),
+    "default": Effort(_USUAL, 12.0, 1.0),
+    "high": Effort(_LONG, 120.0, 20.0),
 }
 
 
@@ -79,15 +81,18 @@ def plan_search(
     """
     allowed = EFFORTS[effort]
     one_row = flops_per_row(n_features, n_components, family)
-    budget = max(allowed.free, allowed.passes * one_row * n_rows)
+    free = _FREE_SMALL if n_rows <= _SMALL else _FREE
+    budget = max(allowed.free * free, allowed.passes * one_row * n_rows)
     first = [plan for _, _, plan in _CHOICES].index(allowed.longest)
     n_parameters = family.n_parameters(n_components, n_features) + n_components * (n_features + 1)
     sizes = [_sample_size(rows * n_parameters, n_rows, n_features) for _, rows, _ in _CHOICES]
     affordable = (c for c in range(first, len(_CHOICES)) if _CHOICES[c][0] * one_row * sizes[c] <= budget)
     choice = next(affordable, len(_CHOICES) - 1)
     size, plan = sizes[choice], _CHOICES[choice][2]
+    if plan.n_series * _CHOICES[choice][0] * one_row * size > allowed.free * _FREE_SERIES:
+        plan = replace(plan, n_series=1)
     if n_components == 2:
-        plan = replace(plan, n_starts=round(_STARTS_OF_TWO * plan.n_starts))
+        plan = replace(plan, n_starts=_STARTS_OF_TWO * plan.n_starts)
     if n_components > _MANY:
         plan = replace(plan, n_candidates=2 * plan.n_candidates)
     return size, plan

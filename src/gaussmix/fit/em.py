@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gaussmix.executor import Executor
+from gaussmix.fit.acceleration import ACCELERATIONS
 from gaussmix.fit.convergence import Convergence
 from gaussmix.fit.degenerate import Collapse, DegeneratePolicy
 from gaussmix.model import Mixture
@@ -27,7 +28,8 @@ class FitResult:
     model : Mixture
         After the last M-step.
     history : list of float
-        The lower bound per unit of weight at the start of each iteration, in nats.
+        The lower bound per unit of weight at the start of each iteration, in nats. Where a leap of the acceleration
+        fell short of the bound before, that one again.
     converged : bool
     collapses : list of Collapse
     convergence : Convergence
@@ -43,13 +45,30 @@ class FitResult:
 
 @dataclass(frozen=True, slots=True)
 class EStep:
-    """Load a partition and return its moments: the task that executors run."""
+    """Load a partition and return its moments: the task that executors run.
+
+    Attributes
+    ----------
+    model : Mixture
+    hard : bool
+        Give each row wholly to its most probable component.
+    """
 
     model: Mixture
+    hard: bool = False
 
     def __call__(self, partition: Partition) -> Moments:
         X, weight = partition.load()
-        return self.model.e_step(X, weight)
+        return self.model.e_step(X, weight, hard=self.hard)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stride:
+    """Hold the model after one or more iterations, and the bound and movement of each."""
+
+    model: Mixture
+    bounds: list[float]
+    movements: list[float]
 
 
 def fit_em(
@@ -78,9 +97,10 @@ def fit_em(
     max_iter : int
     on_degenerate : {"floor", "drop", "restart", "raise"}
     acceleration : {"auto", None}
-        Whether to step further than EM does where that raises the bound.
+        Whether to step further than EM does where that raises the bound: see ``fit.acceleration``.
     assignment : {"soft", "hard"}
-        ``"hard"`` gives each row wholly to its most probable component: classification EM.
+        ``"hard"`` gives each row wholly to its most probable component: classification EM (Celeux & Govaert 1992).
+        The bound is then the classification likelihood. It ends after finitely many steps, and is not accelerated.
     on_iteration : callable, optional
         Called with the iteration's number, its lower bound and the model after it; returning True stops the fit.
     convergence : Convergence, optional
@@ -92,57 +112,62 @@ def fit_em(
         If a component collapses and ``on_degenerate="raise"``.
     """
     convergence = Convergence(tol) if convergence is None else convergence.resumed(tol)
-    policy = DegeneratePolicy(on_degenerate)
+    policy, hard = DegeneratePolicy(on_degenerate), assignment == "hard"
+    pace = ACCELERATIONS[None if hard else acceleration]()
     history: list[float] = []
-    while len(history) < max_iter:
-        ahead = 1 if on_iteration else max_iter - len(history)
-        moved, bounds, movements = _advance(model, partitions, executor, policy, len(history) + 1, ahead)
-        needed, converged = _watch(convergence, bounds, movements)
-        if needed < len(bounds):  # the kernel ran past the end: the same steps again, and no further
-            moved = model.em_steps(*partitions[0].load(), needed)[0]
-        model = moved
-        history.extend(bounds[:needed])
-        stop = on_iteration is not None and on_iteration(len(history), history[-1], model)
-        if converged or stop:
-            return FitResult(model, history, converged, policy.report, convergence)
-    return FitResult(model, history, False, policy.report, convergence)
+    converged = stop = False
+    while len(history) < max_iter and not (converged or stop):
+        leap = None if convergence.near else pace.leap(model)
+        start = model if leap is None else leap
+        ahead = 1 if leap or on_iteration else max_iter - len(history)
+        stride = _advance(start, partitions, executor, ahead, hard=hard)
+        if leap and not pace.accepts(stride.bounds[0], stride.model):
+            history.append(history[-1])
+        else:
+            if leap:
+                convergence.leap()
+            collapsed = bool(stride.model.collapsed.any())
+            if collapsed:
+                stride = _mended(stride, start, policy, len(history) + 1)
+            needed, converged = _watch(convergence, stride)
+            if needed < len(stride.bounds):  # the kernel ran past the end: the same steps, and no further
+                stride = _Stride(*start.em_steps(*partitions[0].load(), needed))
+            model = stride.model
+            pace.observe(start, model, stride.bounds, collapsed=collapsed)
+            history.extend(stride.bounds)
+        stop = bool(on_iteration and on_iteration(len(history), history[-1], model))
+    return FitResult(model, history, converged, policy.report, convergence)
 
 
 def _advance(
-    model: Mixture,
-    partitions: Sequence[Partition],
-    executor: Executor,
-    policy: DegeneratePolicy,
-    iteration: int,
-    ahead: int,
-) -> tuple[Mixture, list[float], list[float]]:
-    """Return the model after one or more iterations, and the bound and movement of each.
+    model: Mixture, partitions: Sequence[Partition], executor: Executor, ahead: int, *, hard: bool
+) -> _Stride:
+    """Return one or more iterations from ``model``.
 
     Rows that fit into one block take up to ``ahead`` iterations in one call of the kernel, which gives way to the
     M-step in Python before a component collapses.
     """
-    if len(partitions) == 1:
+    if len(partitions) == 1 and not hard:
         X, weight = partitions[0].load()
         least, most = _AHEAD
-        n_steps = min(ahead, max(least, min(most, _AHEAD_ROWS // len(X))))
-        moved, bounds, movements = model.em_steps(X, weight, n_steps)
-        if bounds:
-            return moved, bounds, movements
-    moments = executor.map_reduce(EStep(model), partitions)
+        stride = _Stride(*model.em_steps(X, weight, min(ahead, max(least, min(most, _AHEAD_ROWS // len(X))))))
+        if stride.bounds:
+            return stride
+    moments = executor.map_reduce(EStep(model, hard), partitions)
     moved = model.m_step(moments)
-    if moved.collapsed.any():
-        moved = policy(moved, iteration)
-    return moved, [model.lower_bound(moments)], [_movement(moved, model)]
+    return _Stride(moved, [model.lower_bound(moments)], [moved.movement(model)])
 
 
-def _watch(convergence: Convergence, bounds: list[float], movements: list[float]) -> tuple[int, bool]:
+def _mended(stride: _Stride, start: Mixture, policy: DegeneratePolicy, iteration: int) -> _Stride:
+    """Return the iteration from ``start`` with collapsed components treated; dropping some moves without end."""
+    mended = policy(stride.model, iteration)
+    same = mended.n_components == start.n_components
+    return _Stride(mended, stride.bounds, [mended.movement(start) if same else float("inf")])
+
+
+def _watch(convergence: Convergence, stride: _Stride) -> tuple[int, bool]:
     """Return how many of these iterations were needed, and whether they converged."""
-    for needed, (bound, movement) in enumerate(zip(bounds, movements, strict=True), start=1):
+    for needed, (bound, movement) in enumerate(zip(stride.bounds, stride.movements, strict=True), start=1):
         if convergence.update(bound, movement):
             return needed, True
-    return len(bounds), False
-
-
-def _movement(model: Mixture, previous: Mixture) -> float:
-    """Return how far the model moved; without end if components were dropped."""
-    return model.movement(previous) if model.n_components == previous.n_components else float("inf")
+    return len(stride.bounds), False

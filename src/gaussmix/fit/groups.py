@@ -10,7 +10,7 @@ import numpy as np
 from gaussmix import kernel
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.model import Mixture
-from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Moments, Scatter, buffer_size
+from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Scatter, buffer_size
 from gaussmix.prior import Prior
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
@@ -38,14 +38,23 @@ class Groups:
         """Return the groups of labelled rows; rows of label −1 belong to none, a group without rows has weight 0."""
         order = np.argsort(labels, kind="stable")
         edges = np.searchsorted(labels[order], np.arange(n_groups + 1))
-        X, weight = X[order], weight[order]
+        X, weight = X[order], weight[order][:, None]
         D = X.shape[1]
+        form = DIAGONAL if scatter in (DIAGONAL, TRACE) else FULL
+        given = kernel.diagonal_moments_given if form is DIAGONAL else kernel.dense_moments_given
         weights, means = np.zeros(n_groups), np.zeros((n_groups, D))
-        second = np.zeros((n_groups, *_form(scatter, D)))
-        for g, (a, b) in enumerate(pairwise(edges)):
-            if weight[a:b].any():
-                weights[g], means[g], second[g] = _moments(X[a:b], weight[a:b], scatter)
-        return cls(weights, means, second)
+        second = np.zeros((n_groups, *form.shape(1, D)[1:]))
+        out = np.empty(buffer_size(form, 1, D))
+        for g, (a, b) in enumerate(pairwise(edges.tolist())):
+            reference = X[a : a + 1].astype(np.float64)
+            if a < b and given(X[a:b], weight[a:b], reference, out) is None and out[1] > 0:
+                weights[g] = out[1]
+                shift = out[3 : 3 + D] / out[1]
+                means[g] = reference[0] + shift
+                second[g] = (
+                    out[3 + D :].reshape(second.shape[1:]) / out[1] - _outer(shift[None], second.ndim)[0]
+                )
+        return cls(weights, means, second.mean(axis=1) if scatter is TRACE else second)
 
     @classmethod
     def from_mixture(cls, mixture: Mixture) -> Groups:
@@ -161,25 +170,6 @@ class Groups:
         weights, means, covariances = self.weights.copy(), self.means.copy(), self.covariances.copy()
         weights[i], means[i], covariances[i] = one.weights[0], one.means[0], one.covariances[0]
         return Groups(weights, means, covariances)
-
-
-def _form(scatter: Scatter, n_features: int) -> tuple[int, ...]:
-    return scatter.shape(1, n_features)[1:] if scatter is not POOLED else (n_features, n_features)
-
-
-def _moments(
-    X: FloatArray, weight: Float64Array, scatter: Scatter
-) -> tuple[float, Float64Array, Float64Array]:
-    """Return weight, mean and covariance of some rows."""
-    form = DIAGONAL if scatter in (DIAGONAL, TRACE) else FULL
-    given = kernel.diagonal_moments_given if form is DIAGONAL else kernel.dense_moments_given
-    D = X.shape[1]
-    reference = np.average(X[:64], axis=0)[None].astype(X.dtype).astype(np.float64)
-    out = np.empty(buffer_size(form, 1, D))
-    given(X, weight[:, None], reference, out)
-    count, mean, second = Moments(out, reference, form).about_means()
-    covariance = second[0] / count[0]
-    return float(count[0]), mean[0], covariance.mean() if scatter is TRACE else covariance
 
 
 def _outer(shift: Float64Array, ndim: int) -> Float64Array:

@@ -27,12 +27,18 @@ from gaussmix.prior import Flat
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 _LOCAL_SEEDS: Final = 2  # local starts by k-means++
-_LOCAL_CUTS: Final = 4  # local starts by a cut across a random direction
+_LOCAL_CUTS: Final = 2  # local starts by a cut across a random direction
+_LOCAL_PURSUITS: Final = 2  # local starts by a cut across a direction in which the rows are skewed
 _CUT: Final = (0.2, 0.8)  # quantiles between which it cuts
+_PURSUIT_ITERATIONS: Final = 10
 _LOCAL_ITERATIONS: Final = 15
 _LOCAL_ROWS: Final = 4_000  # of one component: more tell no more about where to split it
 _PAIRS: Final = 10
+_FEW_ROWS: Final = 5.0  # times D + 2: below, a component's covariance is uncertain
+_SHRINKAGES: Final = (1.0, 4.0, 16.0)  # pseudo-rows of the pooled covariance, times D + 2
 _ITERATIONS: Final = 15  # of each candidate before the best goes on
+_BATCHES: Final = 2  # of candidates that are tried before a round gives up
+_FOLLOWED: Final = 1  # of each batch
 _MAX_ITER: Final = 500
 _MAX_ROUNDS: Final = 10
 _TWINS: Final = {  # the family without ties between components that looks at the same moments
@@ -89,20 +95,44 @@ def split_and_merge(
     known: dict[bytes, Split | None] = {}
     for _ in range(max_rounds):
         splits = _splits(run.model, portfolio, level, executor, rng, known)
-        passes += (_LOCAL_SEEDS + _LOCAL_CUTS) * _LOCAL_ITERATIONS * 2 / level.n_components
-        moved = _candidates(run.model, splits, portfolio, n_candidates)
-        tried = level.map(lambda model: level.run(model, _ITERATIONS), moved, executor)
-        passes += sum(trial.n_iter for trial in tried)
-        sound = [trial for trial in tried if trial.sound]
-        if not sound:
-            break
-        best = max(sound, key=lambda trial: trial.bound)
-        end = level.run(best.model, _MAX_ITER, level.tol, executor)
-        passes += end.n_iter
-        if not (end.sound and end.bound > run.bound + 2 * level.tol):
+        passes += (_LOCAL_SEEDS + _LOCAL_CUTS + _LOCAL_PURSUITS) * _LOCAL_ITERATIONS * 2 / level.n_components
+        moved = _shrunk(run.model, portfolio)
+        moved += _candidates(run.model, splits, portfolio, _BATCHES * n_candidates)
+        for first in range(0, len(moved), n_candidates):
+            end, taken = _best_of(moved[first : first + n_candidates], run, level, executor)
+            passes += taken
+            if end is not None:
+                break
+        else:
             break
         run = replace(end, n_hits=1)
     return run, passes
+
+
+def _shrunk(model: Mixture, portfolio: Portfolio) -> list[Mixture]:
+    """Return the mixture with covariances shrunk towards the pooled one, where a component has few rows.
+
+    Such a component fits its rows too closely to let go of any, or to take up another.
+    """
+    components = Groups.from_mixture(model)
+    unit = (model.n_features + 2) / len(portfolio.possible)
+    if components.weights.min() > _FEW_ROWS * unit:
+        return []
+    return [
+        components.lent(part * unit).as_mixture(portfolio.family, portfolio.prior) for part in _SHRINKAGES
+    ]
+
+
+def _best_of(moved: list[Mixture], run: Run, level: Level, executor: Executor) -> tuple[Run | None, float]:
+    """Return the converged run from the best of the moved mixtures if it is better than ``run``, and the passes."""
+    tried = level.map(lambda model: level.run(model, _ITERATIONS), moved, executor)
+    passes = sum(trial.n_iter for trial in tried)
+    for best in sorted((trial for trial in tried if trial.sound), key=lambda trial: -trial.bound)[:_FOLLOWED]:
+        end = level.run(best.model, _MAX_ITER, level.tol, executor)
+        passes += end.n_iter
+        if end.sound and end.bound > run.bound + 2 * level.tol:
+            return end, passes
+    return None, passes
 
 
 def _candidates(
@@ -177,19 +207,19 @@ def _best_split(
         prior.added_variance
     )
     whole_bound = -0.5 * (D * (np.log(2 * np.pi) + 1) + whole.log_volumes()[0])
-    best: Split | None = None
+    ends = []
     for labels in _divisions(X, weight, whole, rng):
         groups = Groups.from_labels(X, weight, labels, 2, family.scatter)
         if not groups.weights.all():
             continue
         start = groups.lent(weight.mean()).raised(prior.added_variance).as_mixture(family, prior)
         end, bounds, _ = start.em_steps(X, weight, _LOCAL_ITERATIONS)
-        if len(bounds) < _LOCAL_ITERATIONS or is_spurious(end):
-            continue
-        gain = total * (bounds[-1] - whole_bound)
-        if best is None or gain > best.gain:
-            best = Split(gain, Groups.from_mixture(end))
-    return best
+        if len(bounds) == _LOCAL_ITERATIONS:  # neither half collapsed
+            ends.append((bounds[-1], end))
+    for bound, end in sorted(ends, key=lambda end: -end[0]):
+        if not is_spurious(end):
+            return Split(total * (bound - whole_bound), Groups.from_mixture(end))
+    return None
 
 
 def _divisions(
@@ -201,10 +231,44 @@ def _divisions(
         yield nearest(Z, Z[k_means_plus_plus(Z, weight, 2, rng, n_trials=1)])
     for _ in range(_LOCAL_CUTS):
         line = Z @ rng.standard_normal(Z.shape[1])
-        order = np.argsort(line)
-        labels = np.zeros(len(line), np.int64)
-        labels[order[int(rng.uniform(*_CUT) * len(line)) :]] = 1
-        yield labels
+        yield _nearer(line, int(rng.uniform(*_CUT) * len(line)))
+    for _ in range(_LOCAL_PURSUITS):
+        line = Z @ _skewed_direction(Z, weight, rng)
+        yield _nearer(-line, _best_cut(np.sort(line)[::-1], Z.shape[1] + 2))
+
+
+def _nearer(distance: Float64Array, size: int) -> IntArray:
+    """Return 1 for the ``size`` rows of least distance, 0 for the others."""
+    labels = np.zeros(len(distance), np.int64)
+    labels[np.argpartition(distance, size - 1)[:size]] = 1
+    return labels
+
+
+def _skewed_direction(Z: Float64Array, weight: Float64Array, rng: np.random.Generator) -> Float64Array:
+    """Return a direction in which the rows are skewed: a small group to one side shows there, whatever D is.
+
+    A fixed point of w ← Σ z (wᵀz)², the power iteration of the third moments (Anandkumar et al. 2014).
+    """
+    direction = rng.standard_normal(Z.shape[1])
+    for _ in range(_PURSUIT_ITERATIONS):
+        direction = (weight * np.square(Z @ direction)) @ Z
+        direction /= max(float(np.linalg.norm(direction)), np.finfo(float).tiny)
+    return direction
+
+
+def _best_cut(line: Float64Array, least: int) -> int:
+    """Return how many of the first values to cut off so that two normals describe the two parts best."""
+    n = len(line)
+    count = np.arange(least, n - least + 1)
+    sums, squares = np.cumsum(line), np.cumsum(np.square(line))
+    total = np.zeros(len(count))
+    for size, first, second in (
+        (count, sums[count - 1], squares[count - 1]),
+        (n - count, sums[-1] - sums[count - 1], squares[-1] - squares[count - 1]),
+    ):
+        variance = np.maximum(second / size - np.square(first / size), np.finfo(float).eps)
+        total += size * (np.log(size) - 0.5 * np.log(variance))
+    return int(count[np.argmax(total)])
 
 
 def _standardized(X: FloatArray, whole: Groups) -> Float64Array:

@@ -6,7 +6,7 @@ function here, and one line in ``KINDS``. Which kinds are worth their place was 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -45,6 +45,8 @@ class Portfolio:
     prior : Prior
     rng : numpy.random.Generator
         Draws the rows that Ward's method looks at.
+    given : sequence of Mixture
+        Starts that come before all others.
     """
 
     def __init__(
@@ -54,8 +56,11 @@ class Portfolio:
         family: CovarianceFamily,
         prior: Prior,
         rng: np.random.Generator,
+        *,
+        given: Sequence[Mixture] = (),
     ) -> None:
         self.sample = sample
+        self.given = given
         self.n_components = n_components
         self.family = family
         self.prior = prior
@@ -64,7 +69,10 @@ class Portfolio:
         self._first = _first_kinds(sample.X.shape[1], n_components)
 
     def start(self, index: int, rng: np.random.Generator) -> Mixture:
-        """Return start number ``index``: the deterministic kinds first, then the random ones in turn."""
+        """Return start number ``index``: given ones first, the deterministic kinds, then the random ones in turn."""
+        if index < len(self.given):
+            return self.given[index]
+        index -= len(self.given)
         kinds = self._first if index < len(self._first) else _IN_TURN
         kind = kinds[index if index < len(self._first) else (index - len(self._first)) % len(_IN_TURN)]
         return self.mixture(KINDS[kind](self, rng))
@@ -153,9 +161,9 @@ def _k_means_plus_plus(portfolio: Portfolio, Z: Float64Array, rng: np.random.Gen
 
 
 def _quantiles(portfolio: Portfolio, rng: np.random.Generator) -> Groups:
-    """Return K groups of equal size along the first feature."""
+    """Return K groups of equal size along the principal axis of least variance."""
     K = portfolio.n_components
-    line = portfolio.raw[portfolio.possible, 0]
+    line = portfolio.white[portfolio.possible, 0]
     labels = np.full(len(portfolio.raw), -1)
     order = np.argsort(line, kind="stable")
     labels[portfolio.possible[order]] = np.arange(len(order)) * K // len(order)
@@ -225,7 +233,9 @@ def _first_kinds(n_features: int, n_components: int) -> tuple[str, ...]:
     """Return the deterministic kinds worth trying."""
     if n_components > _MOST_MERGED:
         return ()
-    return ("ward", "quantiles") if n_features == 1 else ("ward", "ward-near-white", "ward-white")
+    return (
+        ("ward", "quantiles") if n_features == 1 else ("ward", "ward-near-white", "ward-white", "quantiles")
+    )
 
 
 def _whitened(Z: Float64Array, covariance: Float64Array) -> Float64Array:

@@ -7,7 +7,7 @@ where the one before ended, so that the passes over all rows only travel the dis
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -86,6 +86,8 @@ class Task:
     prior : Prior
     unit : ndarray of shape (D,)
         Standard deviations of the features.
+    given : sequence of Mixture
+        Starts that are known to be good, such as the optima of families close by: then few others are tried.
     """
 
     source: Source
@@ -93,6 +95,7 @@ class Task:
     family: CovarianceFamily
     prior: Prior
     unit: Float64Array
+    given: Sequence[Mixture] = ()
 
     def level(self, source: Source) -> Level:
         """Return the level of a sample."""
@@ -102,7 +105,9 @@ class Task:
         """Return the starts that a sample gives."""
         X = source.take(np.arange(source.n_rows))
         weight = np.ones(len(X)) if source.sample_weight is None else source.sample_weight
-        return Portfolio(Sample(X, weight, self.unit), self.n_components, self.family, self.prior, rng)
+        return Portfolio(
+            Sample(X, weight, self.unit), self.n_components, self.family, self.prior, rng, given=self.given
+        )
 
 
 def search_start(
@@ -115,6 +120,8 @@ def search_start(
     """
     source, K = task.source, task.n_components
     size, plan = plan_search(effort, source.n_rows, source.n_features, K, task.family)
+    if task.given:
+        plan = plan.shortened(len(task.given))
     samples = _nested_samples(source, size, rng)
     level = task.level(samples[0])
     runs, optima = search(level, task.portfolio(samples[0], rng), plan, executor, rng, max_iter)

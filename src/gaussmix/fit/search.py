@@ -19,6 +19,8 @@ from gaussmix.fit.moves import split_and_merge
 from gaussmix.fit.portfolio import Portfolio
 
 _MAX_ITER: Final = 500
+_GIVEN_FOR: Final = 4  # where good starts are given, one in so many of the others is still tried
+_AGREED: Final = 3  # starts that must have led to the best optimum for the search to end
 _BROAD: Final = 8  # broad starts where every other one has collapsed
 
 
@@ -35,12 +37,19 @@ class Plan:
         Split-and-merge moves tried in each round; 0 for none.
     n_rounds : int
         Moves made, at most.
+    n_series : int
+        Series of ``n_starts`` starts, at most: another one follows where the best optimum was found only by chance.
     """
 
     n_starts: int
     cuts: tuple[tuple[int, int], ...]
     n_candidates: int
     n_rounds: int = 10
+    n_series: int = 1
+
+    def shortened(self, n_given: int) -> Plan:
+        """Return the plan for starts of which ``n_given`` are known to be good."""
+        return replace(self, n_starts=n_given + self.n_starts // _GIVEN_FOR, cuts=((10, 1),), n_series=1)
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,29 @@ def search(
     max_iter : int
         Iterations of each run between two cuts, at most.
     """
-    numbered = list(enumerate(rng.spawn(plan.n_starts)))
+    ends: list[Run] = []
+    n_starts, passes = 0, 0.0
+    for _ in range(plan.n_series):
+        series, taken = _series(level, portfolio, plan, n_starts, executor, rng, max_iter)
+        n_starts += plan.n_starts
+        passes += taken
+        ends = survivors(ends + series, level, len(ends) + len(series))
+        if ends[0].n_hits >= _AGREED:
+            break
+    return ends, Optima(n_starts, len(ends), ends[0].n_hits, passes * level.share)
+
+
+def _series(
+    level: Level,
+    portfolio: Portfolio,
+    plan: Plan,
+    n_before: int,
+    executor: Executor,
+    rng: np.random.Generator,
+    max_iter: int,
+) -> tuple[list[Run], float]:
+    """Return the ends of one series of starts, and the passes over the sample that it took."""
+    numbered = list(enumerate(rng.spawn(plan.n_starts), start=n_before))
     first = min(plan.cuts[0][0] if plan.cuts else _MAX_ITER, max_iter)
     runs = level.map(lambda item: level.run(portfolio.start(*item), first), numbered, executor)
     passes = float(sum(run.n_iter for run in runs) + plan.n_starts)
@@ -99,18 +130,17 @@ def search(
         more = min(_MAX_ITER if last else plan.cuts[cut + 1][0] - n_iter, max_iter)
         runs = level.map(partial(_on, level, more, level.tol if last else 0.0), runs, executor)
         passes += sum(run.n_iter for run in runs)
-    n_optima = len(survivors(runs, level, len(runs)))
-    if plan.n_candidates and level.n_components > 2:
-        moved = []
-        for run in survivors(runs, level, len(runs)):
-            end, taken = split_and_merge(
-                run, level, portfolio, executor, rng, n_candidates=plan.n_candidates, max_rounds=plan.n_rounds
-            )
-            moved.append(replace(end, n_hits=run.n_hits))
-            passes += taken
-        runs = moved
     runs = survivors(runs, level, len(runs))
-    return runs, Optima(plan.n_starts, n_optima, runs[0].n_hits, passes * level.share)
+    if not plan.n_candidates or level.n_components < 3:
+        return runs, passes
+    ends = []
+    for run in runs:
+        end, taken = split_and_merge(
+            run, level, portfolio, executor, rng, n_candidates=plan.n_candidates, max_rounds=plan.n_rounds
+        )
+        ends.append(replace(end, n_hits=run.n_hits))
+        passes += taken
+    return survivors(ends, level, len(ends)), passes
 
 
 def survivors(runs: list[Run], level: Level, n_kept: int) -> list[Run]:

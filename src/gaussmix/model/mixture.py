@@ -73,7 +73,8 @@ class Mixture:
         weights : array-like of shape (K,)
         means : array-like of shape (K, D)
         covariances : array-like
-            (K, D, D) for ``"full"``, (D, D) for ``"tied"``, (K, D) for ``"diag"``, (K,) for ``"spherical"``.
+            (K, D, D) for ``"full"``, (D, D) for ``"tied"``, (K, D) for ``"diag"``, (K,) for ``"spherical"``; of
+            the families with a code, (K,) for EII, (K, D) for those that end in I, (K, D, D) for the others.
         covariance_type : str or CovarianceFamily
         prior : Prior, optional
             For ``m_step``; maximum likelihood without it.
@@ -83,10 +84,10 @@ class Mixture:
         ParameterError
             If shapes disagree, weights are not a distribution or a covariance is not positive definite.
         """
-        family = resolve_family(covariance_type)
         weights = _finite_array("weights", weights, 1)
         means = _finite_array("means", means, 2)
         K, D = means.shape
+        family = resolve_family(covariance_type, D)
         if weights.shape != (K,):
             raise ParameterError(
                 f"weights should have shape ({K},) as there are {K} means, got {weights.shape}"
@@ -144,9 +145,12 @@ class Mixture:
         with np.errstate(divide="ignore"):
             return np.log(self.weights)
 
-    def e_step(self, X: FloatArray, weight: Float64Array | None = None) -> Moments:
-        """Return the moments of one C-contiguous block of rows under this model's posteriors."""
-        return self.covariances.moments(X, weight, self.log_weights, self.means)
+    def e_step(self, X: FloatArray, weight: Float64Array | None = None, *, hard: bool = False) -> Moments:
+        """Return the moments of one C-contiguous block of rows under this model's posteriors.
+
+        With ``hard`` each row belongs wholly to its most probable component.
+        """
+        return self.covariances.moments(X, weight, self.log_weights, self.means, hard=hard)
 
     def m_step(self, moments: Moments) -> Mixture:
         """Return the mixture that maximises the expected log-likelihood (and prior) given the moments.

@@ -1,0 +1,227 @@
+"""From the parameters of a search and checked rows to the outcome of every cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from numbers import Integral
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+from sklearn.model_selection import check_cv
+
+from gaussmix.covariance import CELEUX_GOVAERT, UNIVARIATE, CovarianceFamily, resolve_family
+from gaussmix.errors import ParameterError
+from gaussmix.estimator.cells import CellFitter, Rows
+from gaussmix.estimator.search_progress import Observe, shown
+from gaussmix.executor import Executor, Serial, local_executor
+from gaussmix.selection import (
+    CRITERIA,
+    GUIDES,
+    BootstrapTest,
+    Cell,
+    LikelihoodRatioTest,
+    Limits,
+    Outcome,
+    Search,
+    against_one,
+    consistent,
+    folds,
+    given_folds,
+    grid,
+    resamples,
+)
+from gaussmix.selection.outcome import INTERRUPTED, OK
+from gaussmix.source import Source
+
+_HELPERS: Final = 3  # quick families from which the optima of the others are found with few starts more
+# Keys of seeds, apart from each other and from those of cells, which are longer.
+_FOLDS: Final = (0,)
+_RESAMPLES: Final = (1,)
+_TESTS: Final = (2,)
+
+
+@dataclass(frozen=True)
+class CellSearch:
+    """Fit a grid of cells on one source.
+
+    Parameters
+    ----------
+    source : Source
+    settings : dict
+        Parameters of ``GaussianMixture`` that all cells share.
+    seed : int or list of int
+    n_threads : int
+    """
+
+    source: Source
+    settings: dict[str, Any]
+    seed: Any
+    n_threads: int
+
+    def __call__(
+        self,
+        cells: Sequence[Cell],
+        criteria: Sequence[str],
+        limits: Limits,
+        *,
+        cv: Any,
+        n_resamples: int,
+        verbose: int = 0,
+    ) -> list[Outcome]:
+        """Return the outcome of every cell; parameters as in ``GaussianMixtureSearch``."""
+        deadline = perf_counter() + limits.seconds
+        all_threads = local_executor(self.n_threads)
+        rows = self._rows(cells, all_threads)
+        fitter = CellFitter(
+            rows,
+            local_executor(max(1, self.n_threads // len(cells))),
+            self.settings,
+            self.seed,
+            held=self._held(cells, cv) if "cv" in criteria else (),
+            resampled=self._resampled(cells, n_resamples) if "stability" in criteria else (),
+        )
+        with shown(len(cells), verbose) as observe:
+            outcomes = self._in_phases(cells, fitter, limits, observe)
+        whole = not any(outcome.status == INTERRUPTED for outcome in outcomes)
+        alone = CellFitter(rows, all_threads, self.settings, self.seed)
+        outcomes = consistent(outcomes, alone, deadline if whole else -math.inf)
+        return against_one(outcomes, alone if whole else None)
+
+    def _in_phases(
+        self, cells: Sequence[Cell], fitter: CellFitter, limits: Limits, observe: Observe
+    ) -> list[Outcome]:
+        """Return the outcomes; the families whose M-step is quickest go first, as their optima help the others."""
+        n_threads = min(self.n_threads, len(cells))
+        began = perf_counter()
+        quick = [cell for cell in cells if cell.family.unconstrained]
+        slow = [cell for cell in cells if not cell.family.unconstrained]
+        helpful = len({cell.name for cell in quick}) >= _HELPERS and self._searches
+        if not (slow and helpful):
+            return Search(cells, fitter.fit, limits, observe).run(n_threads)
+        outcomes = Search(quick, fitter.fit, limits, observe).run(n_threads)
+        if any(outcome.status == INTERRUPTED for outcome in outcomes):
+            outcomes += [Outcome(cell, INTERRUPTED) for cell in slow]
+        else:
+            left = limits.seconds - (perf_counter() - began)
+            later = replace(limits, seconds=left, first=not any(outcome.fitted for outcome in outcomes))
+            outcomes += Search(slow, fitter.helped_by(outcomes).fit, later, observe).run(n_threads)
+        of_cell = {outcome.cell: outcome for outcome in outcomes}
+        return [of_cell[cell] for cell in cells]
+
+    @property
+    def _searches(self) -> bool:
+        """Whether each cell searches for its best optimum."""
+        return str(self.settings["init_params"]) == "auto" and self.settings["n_init"] == 1
+
+    def bootstrap(
+        self,
+        families: dict[str, CovarianceFamily],
+        equal_weights: bool,
+        n_components: Iterable[int],
+        n_bootstrap: int,
+        level: float,
+    ) -> list[LikelihoodRatioTest]:
+        """Return the tests of K against K + 1 components of one family."""
+
+        def statistic(source: Source, K: int, seed: np.random.SeedSequence) -> tuple[float, Any]:
+            cells = grid((K, K + 1), families, [equal_weights])
+            rows = Rows(source, cells, self.settings["reg_covar"], Serial())
+            fitter = CellFitter(rows, Serial(), self.settings, seed.generate_state(4).tolist())
+            fits = [Outcome(cell, OK, fitter.fit(cell)) for cell in cells]
+            smaller, larger = (outcome.fitted for outcome in consistent(fits, fitter))
+            assert smaller is not None
+            assert larger is not None
+            return 2 * (larger.evidence.log_likelihood - smaller.evidence.log_likelihood), smaller.model
+
+        seed = np.random.SeedSequence(self.seed, spawn_key=_TESTS)
+        return BootstrapTest(statistic, n_bootstrap, level, self.n_threads)(self.source, n_components, seed)
+
+    def _rows(self, cells: Sequence[Cell], executor: Executor, source: Source | None = None) -> Rows:
+        return Rows(source or self.source, cells, self.settings["reg_covar"], executor)
+
+    def _held(self, cells: Sequence[Cell], cv: Any) -> list[tuple[Rows, Source]]:
+        weight = self.source.sample_weight
+        n_rows = self.source.n_rows if weight is None else int((weight > 0).sum())
+        if isinstance(cv, Integral):
+            n_folds = int(cv)
+            if n_rows < 2 * n_folds:
+                raise ParameterError(
+                    f"cv={cv} folds need at least {2 * n_folds} rows, but there are {n_rows}"
+                )
+            parts = folds(self.source, n_folds, self._generator(_FOLDS))
+        else:
+            parts = given_folds(self.source, check_cv(cv).split(np.empty((self.source.n_rows, 0))))
+        return [(self._rows(cells, Serial(), kept), held) for kept, held in parts]
+
+    def _resampled(self, cells: Sequence[Cell], n_resamples: int) -> list[Rows]:
+        drawn = resamples(self.source, n_resamples, self._generator(_RESAMPLES))
+        return [self._rows(cells, Serial(), source) for source in drawn]
+
+    def _generator(self, key: tuple[int, ...]) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+
+def cells_of(n_components: Any, families: dict[str, CovarianceFamily], equal_weights: Any) -> list[Cell]:
+    """Return the grid of ``GaussianMixtureSearch``'s parameters.
+
+    Raises
+    ------
+    ParameterError
+        If ``n_components`` holds something else than positive integers.
+    """
+    wanted = [n_components] if np.ndim(n_components) == 0 else list(n_components)
+    integers = all(isinstance(K, int | np.integer) and not isinstance(K, bool) and K > 0 for K in wanted)
+    if not (wanted and integers):
+        raise ParameterError(
+            f"n_components should be a positive integer or several, such as range(1, 10), got {n_components!r}"
+        )
+    return grid(
+        map(int, wanted), families, [False, True] if equal_weights == "both" else [bool(equal_weights)]
+    )
+
+
+def families_of(covariance_type: Any, n_features: int) -> dict[str, CovarianceFamily]:
+    """Return the families of ``covariance_type`` by name, each once.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown, or there is none.
+    """
+    if isinstance(covariance_type, str) and covariance_type == "all":
+        covariance_type = UNIVARIATE if n_features == 1 else CELEUX_GOVAERT
+    elif isinstance(covariance_type, str | CovarianceFamily):
+        covariance_type = [covariance_type]
+    families: dict[str, CovarianceFamily] = {}
+    for given in covariance_type:
+        family = resolve_family(given, n_features)
+        if family not in families.values():
+            families[given if isinstance(given, str) else family.name] = family
+    if not families:
+        raise ParameterError("covariance_type names no family: give one, or 'all'")
+    return families
+
+
+def criteria_of(criterion: Any) -> list[str]:
+    """Return the names of the criteria, the deciding one first.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown, or there is none.
+    """
+    names = [criterion] if isinstance(criterion, str) else list(criterion)
+    unknown = [name for name in names if name not in CRITERIA]
+    if unknown or not names:
+        known = ", ".join(map(repr, CRITERIA))
+        raise ParameterError(f"criterion should be one or more of {known}, got {criterion!r}")
+    return names
+
+
+def limits_of(criterion: str, time_budget: float | None, *, abandon: bool) -> Limits:
+    """Return when a search leaves cells out."""
+    seconds = math.inf if time_budget is None else float(time_budget)
+    return Limits(GUIDES.get(criterion) if abandon else None, seconds)

@@ -1,0 +1,69 @@
+"""A mixture as a point of a space in which every point is a mixture.
+
+The coordinates are log π_k, μ_k and log σ² or, for matrices, the Cholesky factors with the logarithms of their
+diagonals. Lines through them never leave the mixtures; the means, and with them all coordinates' differences,
+follow a shift and a rescaling of the features.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gaussmix.model import Mixture
+from gaussmix.moments import FULL, POOLED
+from gaussmix.types import Float64Array
+
+
+def coordinates(model: Mixture) -> Float64Array:
+    """Return a mixture's coordinates, shape (P,)."""
+    covariances = model.covariances.parameters()
+    if model.covariances.scatter in (FULL, POOLED):
+        D = model.n_features
+        factors = np.linalg.cholesky(covariances.reshape(-1, D, D))
+        diagonal = np.arange(D)
+        factors[:, diagonal, diagonal] = np.log(factors[:, diagonal, diagonal])
+        shape = factors[:, *np.tril_indices(D)]
+    else:
+        shape = np.log(covariances)
+    return np.concatenate([model.log_weights, model.means.ravel(), shape.ravel()])
+
+
+def mixture_at(point: Float64Array, like: Mixture) -> Mixture:
+    """Return the mixture with these coordinates, of the family of ``like``; what is outside it is embedded."""
+    K, D = like.means.shape
+    logarithms, means, shape = np.split(point, [K, K + K * D])
+    weights = np.exp(logarithms - logarithms.max())
+    weights /= weights.sum()
+    if like.covariances.scatter in (FULL, POOLED):
+        rows, columns = np.tril_indices(D)
+        factors = np.zeros((len(shape) // len(rows), D, D))
+        factors[:, rows, columns] = shape.reshape(len(factors), -1)
+        diagonal = np.arange(D)
+        factors[:, diagonal, diagonal] = np.exp(factors[:, diagonal, diagonal])
+        matrices = factors @ factors.transpose(0, 2, 1)
+    else:
+        matrices = np.exp(shape)
+    covariances = like.covariances.with_parameters(matrices.reshape(like.covariances.parameters().shape))
+    if not like.family.unconstrained and not covariances.singular.any():
+        covariances = like.family.embed(covariances, weights)
+    collapsed = covariances.singular.copy()
+    return Mixture(weights, means.reshape(K, D), covariances, like.family, like.prior, collapsed)
+
+
+def metric(model: Mixture) -> Float64Array:
+    """Return what differences of coordinates are multiplied by to become numbers without units, shape (P,).
+
+    As in Fisher's information, components count with √π_k, means and factors in standard deviations.
+    """
+    K, D = model.means.shape
+    root = np.sqrt(model.weights)
+    relative = root[:, None] / model.covariances.standard_deviations()
+    scatter = model.covariances.scatter
+    if scatter in (FULL, POOLED):
+        rows, columns = np.tril_indices(D)
+        by_row = relative if scatter is FULL else 1.0 / model.covariances.standard_deviations()[:1]
+        whole = root[:, None] if scatter is FULL else np.ones((1, 1))
+        shape = np.where(rows == columns, whole, by_row[:, rows])
+    else:
+        shape = np.repeat(root, model.covariances.parameters().size // K)
+    return np.concatenate([root, relative.ravel(), shape.ravel()])
