@@ -20,6 +20,7 @@ def test_a_code_is_another_name(X: Any, code: str, name: str) -> None:
     assert one.mixture_.covariance_type == name
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of one iteration
 @pytest.mark.parametrize("code", CELEUX_GOVAERT)
 def test_the_precisions_of_a_fit_are_a_start(X: Any, code: str) -> None:
     fitted = GaussianMixture(3, covariance_type=code, init_params="kmeans", random_state=0).fit(X)

@@ -39,10 +39,6 @@ LEFT_OUT: dict[str, str] = {
     "test_gaussian_mixture_all_init_does_not_estimate_gaussian_parameters": (
         "counts calls of scikit-learn's private _estimate_gaussian_parameters"
     ),
-    "test_monotonic_likelihood": (
-        "wants convergence within 600 iterations; ours crosses a plateau there for 4,000 more: "
-        "tests/estimator/test_gaussian_mixture.py tests that the bound never falls"
-    ),
     "test_regularisation": (
         "collapsed components raise only with on_degenerate='raise', and the message then names the component: "
         "tests/faults/test_degenerate.py tests the same data"

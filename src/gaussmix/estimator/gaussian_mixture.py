@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.covariance import CovarianceFamily, resolve_family
 from gaussmix.errors import DataError, DegenerateWarning
 from gaussmix.estimator.constraints import CONSTRAINTS
+from gaussmix.estimator.diagnosed import Diagnosed
 from gaussmix.estimator.parameters import (
     check_means,
     check_memory,
@@ -35,7 +36,7 @@ from gaussmix.source import Source
 from gaussmix.types import Assignment, Effort, Float64Array, FloatArray, IntArray, OnDegenerate
 
 
-class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
+class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimator):
     """Fit a Gaussian mixture by EM; a drop-in for ``sklearn.mixture.GaussianMixture``.
 
     Parameters
@@ -111,6 +112,8 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         The fitted distribution.
     degenerate_ : list of dict
         What was done to which component, and when.
+    diagnosis_ : Diagnosis
+        What is doubtful about the fit: print it for sentences, ``as_dict()`` for data; ``diagnose(X)`` looks closer.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
         Only if the columns have names.
@@ -272,6 +275,7 @@ class GaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             with single_threaded_blas(source.n_features):
                 problem = self._problem(source)
                 trained, complaints = self._best(problem)
+                self._note(trained, source)
         self._set_fitted(trained)
         self._warn(trained.result, complaints)
         return problem

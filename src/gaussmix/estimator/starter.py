@@ -68,7 +68,7 @@ class Starter:
         searched = isinstance(self._init, str) and self._init == "auto" and self._problem.n_components > 1
         return searched and all(part is None for part in given)
 
-    def search(self, effort: str, rng: np.random.Generator, max_iter: int) -> tuple[Mixture, Optima | None]:
+    def search(self, effort: str, rng: np.random.Generator) -> tuple[Mixture, Optima | None]:
         """Return a start near the best optimum that a search finds, and what it has seen."""
         problem = self._problem
         sample, _ = self._sample(problem.source, rng)
@@ -76,7 +76,7 @@ class Starter:
             return self(problem.source, rng), None
         unit = np.sqrt(problem.variance)
         task = Task(problem.source, problem.n_components, problem.family, problem.prior, unit, problem.given)
-        return search_start(task, effort, problem.executor, rng, max_iter)
+        return search_start(task, effort, problem.executor, rng)
 
     def complaints(self) -> list[str]:
         """Return a sentence if there were too few distinct rows to start from."""

@@ -82,7 +82,7 @@ class Training:
     def _from_start(self, trial: int, starter: Starter, rng: np.random.Generator) -> Trained:
         self.observer.start(trial)
         if starter.searches and self.max_iter > 0:
-            return self._run(*starter.search(self.effort, rng, self.max_iter))
+            return self._run(*starter.search(self.effort, rng))
         return self._run(self._start(starter, rng), None)
 
     def _start(self, starter: Starter, rng: np.random.Generator) -> Mixture:

@@ -162,8 +162,9 @@ class Groups:
 
     def _costs_with(self, i: int, others: IntArray, volumes: Float64Array) -> Float64Array:
         merged = self.merged(i, others)
-        cost = merged.weights * merged.log_volumes()
-        cost -= self.weights[i] * volumes[i] + self.weights[others] * volumes[others]
+        with np.errstate(invalid="ignore"):
+            cost = merged.weights * merged.log_volumes()
+            cost -= self.weights[i] * volumes[i] + self.weights[others] * volumes[others]
         return np.asarray(np.where(np.isfinite(cost), 0.5 * cost, 0.0))  # flat groups: nothing is lost
 
     def _replaced(self, i: int, one: Groups) -> Groups:

@@ -249,10 +249,10 @@ def _skewed_direction(Z: Float64Array, weight: Float64Array, rng: np.random.Gene
 
     A fixed point of w ← Σ z (wᵀz)², the power iteration of the third moments (Anandkumar et al. 2014).
     """
-    direction = rng.standard_normal(Z.shape[1])
+    direction = np.asarray(rng.standard_normal(Z.shape[1]))
     for _ in range(_PURSUIT_ITERATIONS):
-        direction = (weight * np.square(Z @ direction)) @ Z
-        direction /= max(float(np.linalg.norm(direction)), np.finfo(float).tiny)
+        moved = (weight * np.square(Z @ direction)) @ Z
+        direction = moved / max(float(np.linalg.norm(moved)), np.finfo(float).tiny)
     return direction
 
 

@@ -36,6 +36,7 @@ _TRIALS: Final = 6
 _TRIAL_ITERATIONS: Final = 10  # fewer tell little about where a start will end
 _FINALISTS: Final = 2
 _FINAL_ITERATIONS: Final = 40
+_ORDER_DIGITS: Final = 6  # of a standard deviation: means that agree so far are ordered by the next feature
 _LATER_ROUNDS: Final = 4  # of moves on the second sample
 _LEVEL_ITERATIONS: Final = 200  # of each level: what is left, the next one does
 _LEVEL_TOL: Final = 1e-2  # total log-likelihood (nats) worth chasing on a sample, which is one of many
@@ -104,14 +105,17 @@ class Task:
     def portfolio(self, source: Source, rng: np.random.Generator) -> Portfolio:
         """Return the starts that a sample gives."""
         X = source.take(np.arange(source.n_rows))
-        weight = np.ones(len(X)) if source.sample_weight is None else source.sample_weight
+        weight = np.ones(len(X))
+        if source.sample_weight is not None:  # of mean 1, so that no sum of them overflows
+            weight = source.sample_weight / source.sample_weight.max()
+            weight /= weight.mean()
         return Portfolio(
             Sample(X, weight, self.unit), self.n_components, self.family, self.prior, rng, given=self.given
         )
 
 
 def search_start(
-    task: Task, effort: str, executor: Executor, rng: np.random.Generator, max_iter: int
+    task: Task, effort: str, executor: Executor, rng: np.random.Generator
 ) -> tuple[Mixture, Optima]:
     """Return a start for a fit of all rows near the best optimum that a search has found, and what it saw.
 
@@ -124,11 +128,11 @@ def search_start(
         plan = plan.shortened(len(task.given))
     samples = _nested_samples(source, size, rng)
     level = task.level(samples[0])
-    runs, optima = search(level, task.portfolio(samples[0], rng), plan, executor, rng, max_iter)
+    runs, optima = search(level, task.portfolio(samples[0], rng), plan, executor, rng)
     passes = optima.n_passes
     for number, sample in enumerate(samples[1:]):
         level = task.level(sample)
-        runs = _refined(runs[:_FINALISTS], level, executor, max_iter)
+        runs = _refined(runs[:_FINALISTS], level, executor)
         if number == 0 and plan.n_candidates and K > 2:
             moved, taken = split_and_merge(
                 runs[0],
@@ -141,12 +145,21 @@ def search_start(
             )
             runs, passes = [moved], passes + taken * level.share
         passes += sum(run.n_iter for run in runs) * level.share
-    return runs[0].model, replace(optima, n_passes=passes)
+    return _ordered(runs[0].model, task.unit), replace(optima, n_passes=passes)
 
 
-def _refined(runs: list[Run], level: Level, executor: Executor, max_iter: int) -> list[Run]:
+def _ordered(model: Mixture, unit: Float64Array) -> Mixture:
+    """Return the mixture with its components in ascending order of their means, the first feature first.
+
+    Several runs that end at one optimum differ in nothing but rounding errors and the order of their components.
+    """
+    rounded = np.round(model.means / unit, _ORDER_DIGITS)
+    return model.select(np.lexsort(rounded.T[::-1]))
+
+
+def _refined(runs: list[Run], level: Level, executor: Executor) -> list[Run]:
     """Return the runs after some iterations on a larger sample, the best first."""
-    ahead = [level.run(run.model, min(max_iter, _FINAL_ITERATIONS), level.tol, executor) for run in runs]
+    ahead = [level.run(run.model, _FINAL_ITERATIONS, level.tol, executor) for run in runs]
     return survivors(ahead, level, len(ahead))
 
 

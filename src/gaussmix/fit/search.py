@@ -79,7 +79,6 @@ def search(
     plan: Plan,
     executor: Executor,
     rng: np.random.Generator,
-    max_iter: int,
 ) -> tuple[list[Run], Optima]:
     """Return the runs that are left at the end, the best first, and what was seen.
 
@@ -91,13 +90,11 @@ def search(
     plan : Plan
     executor : Executor
     rng : numpy.random.Generator
-    max_iter : int
-        Iterations of each run between two cuts, at most.
     """
     ends: list[Run] = []
     n_starts, passes = 0, 0.0
     for _ in range(plan.n_series):
-        series, taken = _series(level, portfolio, plan, n_starts, executor, rng, max_iter)
+        series, taken = _series(level, portfolio, plan, n_starts, executor, rng)
         n_starts += plan.n_starts
         passes += taken
         ends = survivors(ends + series, level, len(ends) + len(series))
@@ -113,11 +110,10 @@ def _series(
     n_before: int,
     executor: Executor,
     rng: np.random.Generator,
-    max_iter: int,
 ) -> tuple[list[Run], float]:
     """Return the ends of one series of starts, and the passes over the sample that it took."""
     numbered = list(enumerate(rng.spawn(plan.n_starts), start=n_before))
-    first = min(plan.cuts[0][0] if plan.cuts else _MAX_ITER, max_iter)
+    first = plan.cuts[0][0]
     runs = level.map(lambda item: level.run(portfolio.start(*item), first), numbered, executor)
     passes = float(sum(run.n_iter for run in runs) + plan.n_starts)
     if not any(run.sound for run in runs):
@@ -127,7 +123,7 @@ def _series(
     for cut, (n_iter, n_kept) in enumerate(plan.cuts):
         runs = survivors(runs, level, n_kept)
         last = cut + 1 == len(plan.cuts)
-        more = min(_MAX_ITER if last else plan.cuts[cut + 1][0] - n_iter, max_iter)
+        more = _MAX_ITER if last else plan.cuts[cut + 1][0] - n_iter
         runs = level.map(partial(_on, level, more, level.tol if last else 0.0), runs, executor)
         passes += sum(run.n_iter for run in runs)
     runs = survivors(runs, level, len(runs))

@@ -1,0 +1,63 @@
+"""The report of a fit, as an attribute and a method of estimators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from gaussmix.estimator.rows import prediction_source
+from gaussmix.estimator.threads import single_threaded_blas
+
+if TYPE_CHECKING:
+    from gaussmix.estimator.training import Trained
+    from gaussmix.selection import Diagnosis
+    from gaussmix.source import Source
+
+
+class Diagnosed:
+    """Add ``diagnosis_`` and ``diagnose`` to an estimator with a ``mixture_``."""
+
+    @property
+    def diagnosis_(self) -> Diagnosis:
+        """What is doubtful about the fit, from what ``fit`` noted of some of its rows."""
+        check_is_fitted(self)
+        return self._diagnosis(self._row_evidence)
+
+    def diagnose(self, X: Any, sample_weight: Any = None) -> Diagnosis:
+        """Return what is doubtful about the fit, with the tests that need rows.
+
+        Parameters
+        ----------
+        X : array-like, dataframe, path or Source, of shape (n, D)
+            Best the rows of the fit.
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        Diagnosis
+            ``print`` shows its sentences; ``as_dict()`` holds the same as data.
+        """
+        from gaussmix.selection.diagnosis import gather
+
+        check_is_fitted(self)
+        source = prediction_source(self, X, sample_weight)
+        fitted: Any = self
+        with single_threaded_blas(source.n_features):
+            return self._diagnosis(gather(fitted.mixture_, source, thorough=True))
+
+    def _note(self, trained: Trained, source: Source) -> None:
+        """Keep what a diagnosis needs to know of the fit: numbers, no rows."""
+        from gaussmix.selection.diagnosis import gather
+
+        self._optima = trained.optima
+        self._row_evidence = gather(trained.result.model, source)
+
+    def _diagnosis(self, evidence: Any) -> Diagnosis:
+        from gaussmix.selection.diagnosis import FitRecord, diagnose
+
+        fitted: Any = self
+        names = getattr(self, "feature_names_in_", None)
+        record = FitRecord(fitted.converged_, fitted.n_iter_, None, fitted.degenerate_, self._optima, names)
+        with single_threaded_blas(fitted.mixture_.n_features):
+            return diagnose(fitted.mixture_, evidence, record)
