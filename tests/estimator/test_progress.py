@@ -95,8 +95,8 @@ def test_teardown_follows_an_error_of_a_callback(X: Any) -> None:
 
 def test_teardown_follows_a_collapse() -> None:
     recorder = Recorder()
+    rows = np.repeat([[0.0], [1.0]], 3, axis=0)
     with pytest.raises(DegenerateError):
-        rows = np.repeat([[0.0], [1.0]], 3, axis=0)
         recorded(rows, recorder, init_params="kmeans", reg_covar=0, on_degenerate="raise")
     assert recorder.events[-1] == ("teardown", "fit")
 

@@ -41,7 +41,11 @@ Examples:
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the model to FILE (.safetensors).")
 @click.option(
-    "--covariance", type=option.FAMILY, default="full", show_default=True, help="Covariance matrices."
+    "--covariance",
+    type=option.FAMILY,
+    default="full",
+    show_default=True,
+    help="Covariance matrices: full, tied, diag, spherical, or one of the 14 codes from EII to VVV.",
 )
 @option.columns_option
 @click.option("--weights", metavar="COLUMN", help="Column of DATA that holds the weights of the rows.")

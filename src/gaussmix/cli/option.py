@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -26,6 +26,9 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
         return names
 
 
+_WIDEST: Final = 60  # characters of a list of names in the help text
+
+
 class Registered(click.ParamType):  # type: ignore[type-arg]
     """A name out of a registry, which is imported only when the name is needed."""
 
@@ -34,8 +37,9 @@ class Registered(click.ParamType):  # type: ignore[type-arg]
         self._names = names
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        """Return the names, for the help text."""
-        return f"[{'|'.join(self._names())}]"
+        """Return the names, for the help text, or what they are names of where there are many."""
+        names = f"[{'|'.join(self._names())}]"
+        return names if len(names) <= _WIDEST else self.name.upper()
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the name if the registry holds it."""

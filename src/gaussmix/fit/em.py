@@ -119,10 +119,11 @@ def fit_em(
     while len(history) < max_iter and not (converged or stop):
         leap = None if convergence.near else pace.leap(model)
         start = model if leap is None else leap
-        ahead = 1 if leap or on_iteration else max_iter - len(history)
+        ahead = 1 if leap else max_iter - len(history)
         stride = _advance(start, partitions, executor, ahead, hard=hard)
         if leap and not pace.accepts(stride.bounds[0], stride.model):
             history.append(history[-1])
+            stop = bool(on_iteration and on_iteration(len(history), history[-1], model))
         else:
             if leap:
                 convergence.leap()
@@ -131,11 +132,12 @@ def fit_em(
                 stride = _mended(stride, start, policy, len(history) + 1)
             needed, converged = _watch(convergence, stride)
             if needed < len(stride.bounds):  # the kernel ran past the end: the same steps, and no further
-                stride = _Stride(*start.em_steps(*partitions[0].load(), needed))
+                stride = _again(start, partitions, needed)
+            if on_iteration:
+                stride, stop = _told(stride, start, partitions, len(history), on_iteration)
             model = stride.model
             pace.observe(start, model, stride.bounds, collapsed=collapsed)
             history.extend(stride.bounds)
-        stop = bool(on_iteration and on_iteration(len(history), history[-1], model))
     return FitResult(model, history, converged, policy.report, convergence)
 
 
@@ -163,6 +165,27 @@ def _mended(stride: _Stride, start: Mixture, policy: DegeneratePolicy, iteration
     mended = policy(stride.model, iteration)
     same = mended.n_components == start.n_components
     return _Stride(mended, stride.bounds, [mended.movement(start) if same else float("inf")])
+
+
+def _again(start: Mixture, partitions: Sequence[Partition], n_steps: int) -> _Stride:
+    """Return the first ``n_steps`` of iterations that the kernel has run before in one go."""
+    return _Stride(*start.em_steps(*partitions[0].load(), n_steps))
+
+
+def _told(
+    stride: _Stride,
+    start: Mixture,
+    partitions: Sequence[Partition],
+    n_before: int,
+    on_iteration: Callable[[int, float, Mixture], bool | None],
+) -> tuple[_Stride, bool]:
+    """Tell of each iteration of a stride; return the stride as far as it was wanted, and whether to stop there."""
+    n_steps = len(stride.bounds)
+    for step, bound in enumerate(stride.bounds, start=1):
+        part = stride if step == n_steps else _again(start, partitions, step)
+        if on_iteration(n_before + step, bound, part.model):
+            return part, True
+    return stride, False
 
 
 def _watch(convergence: Convergence, stride: _Stride) -> tuple[int, bool]:
