@@ -18,6 +18,9 @@ _SAME: Final = 0.02  # total log-likelihood (nats) within which two runs have fo
 _SAME_PER_ROW: Final = 4e-6
 _TOL: Final = 1e-3  # total log-likelihood (nats) left when a run counts as converged
 _TOL_PER_ROW: Final = 2e-5
+_SAMPLED_TOL_PER_ROW: Final = 1e-4  # on a sample, which is one of many
+_MAX_ITER: Final = 500  # of a run that is to converge
+_SAMPLED_MAX_ITER: Final = 100
 _TASK_WORK: Final = (
     100_000  # rows × components × features: handing less to another thread takes longer than doing it
 )
@@ -82,12 +85,21 @@ class Level:
     @property
     def tol(self) -> float:
         """The gain per row that is still worth an iteration."""
-        return max(_TOL / self.source.n_rows, _TOL_PER_ROW)
+        return max(_TOL / self.source.n_rows, _SAMPLED_TOL_PER_ROW if self.sampled else _TOL_PER_ROW)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether there are more rows than these."""
+        return self.share < 1.0
 
     @property
     def same(self) -> float:
         """The difference per row between two runs that have found the same optimum."""
         return max(_SAME / self.source.n_rows, _SAME_PER_ROW)
+
+    def converged(self, model: Mixture, executor: Executor | None = None) -> Run:
+        """Return EM's run from ``model`` to where it converges, or nearly so."""
+        return self.run(model, _SAMPLED_MAX_ITER if self.sampled else _MAX_ITER, self.tol, executor)
 
     def run(self, model: Mixture, max_iter: int, tol: float = 0.0, executor: Executor | None = None) -> Run:
         """Return EM's run from ``model``: ``max_iter`` iterations, fewer if it converges within ``tol``."""

@@ -36,10 +36,9 @@ _LOCAL_ROWS: Final = 4_000  # of one component: more tell no more about where to
 _PAIRS: Final = 10
 _FEW_ROWS: Final = 5.0  # times D + 2: below, a component's covariance is uncertain
 _SHRINKAGES: Final = (1.0, 4.0, 16.0)  # pseudo-rows of the pooled covariance, times D + 2
-_ITERATIONS: Final = 15  # of each candidate before the best goes on
+_ITERATIONS: Final = (5, 10)  # of all candidates, then of the better half, before the best goes on
 _BATCHES: Final = 2  # of candidates that are tried before a round gives up
 _FOLLOWED: Final = 1  # of each batch
-_MAX_ITER: Final = 500
 _MAX_ROUNDS: Final = 10
 _TWINS: Final = {  # the family without ties between components that looks at the same moments
     FULL.name: "full",
@@ -125,10 +124,15 @@ def _shrunk(model: Mixture, portfolio: Portfolio) -> list[Mixture]:
 
 def _best_of(moved: list[Mixture], run: Run, level: Level, executor: Executor) -> tuple[Run | None, float]:
     """Return the converged run from the best of the moved mixtures if it is better than ``run``, and the passes."""
-    tried = level.map(lambda model: level.run(model, _ITERATIONS), moved, executor)
+    tried = level.map(lambda model: level.run(model, _ITERATIONS[0]), moved, executor)
     passes = sum(trial.n_iter for trial in tried)
+    tried = sorted((trial for trial in tried if trial.sound), key=lambda trial: -trial.bound)
+    tried = level.map(
+        lambda trial: level.run(trial.model, _ITERATIONS[1]), tried[: (len(moved) + 1) // 2], executor
+    )
+    passes += sum(trial.n_iter for trial in tried)
     for best in sorted((trial for trial in tried if trial.sound), key=lambda trial: -trial.bound)[:_FOLLOWED]:
-        end = level.run(best.model, _MAX_ITER, level.tol, executor)
+        end = level.converged(best.model, executor)
         passes += end.n_iter
         if end.sound and end.bound > run.bound + 2 * level.tol:
             return end, passes

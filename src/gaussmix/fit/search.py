@@ -18,9 +18,9 @@ from gaussmix.fit.level import Level, Run
 from gaussmix.fit.moves import split_and_merge
 from gaussmix.fit.portfolio import Portfolio
 
-_MAX_ITER: Final = 500
 _GIVEN_FOR: Final = 4  # where good starts are given, one in so many of the others is still tried
-_AGREED: Final = 3  # starts that must have led to the best optimum for the search to end
+AGREED: Final = 3  # starts that must have led to the best optimum for the search to end
+_FIRST_BATCH: Final = 4  # starts on a sample: if these agree, there are no others
 _BROAD: Final = 8  # broad starts where every other one has collapsed
 
 
@@ -94,11 +94,11 @@ def search(
     ends: list[Run] = []
     n_starts, passes = 0, 0.0
     for _ in range(plan.n_series):
-        series, taken = _series(level, portfolio, plan, n_starts, executor, rng)
-        n_starts += plan.n_starts
+        series, started, taken = _series(level, portfolio, plan, n_starts, executor, rng)
+        n_starts += started
         passes += taken
         ends = survivors(ends + series, level, len(ends) + len(series))
-        if ends[0].n_hits >= _AGREED:
+        if ends[0].n_hits >= AGREED:
             break
     return ends, Optima(n_starts, len(ends), ends[0].n_hits, passes * level.share)
 
@@ -110,12 +110,17 @@ def _series(
     n_before: int,
     executor: Executor,
     rng: np.random.Generator,
-) -> tuple[list[Run], float]:
-    """Return the ends of one series of starts, and the passes over the sample that it took."""
+) -> tuple[list[Run], int, float]:
+    """Return the ends of one series of starts, how many there were, and the passes over the sample that it took."""
     numbered = list(enumerate(rng.spawn(plan.n_starts), start=n_before))
     first = plan.cuts[0][0]
-    runs = level.map(lambda item: level.run(portfolio.start(*item), first), numbered, executor)
-    passes = float(sum(run.n_iter for run in runs) + plan.n_starts)
+    runs: list[Run] = []
+    batch = _FIRST_BATCH if level.sampled else plan.n_starts
+    for some in (numbered[:batch], numbered[batch:]):
+        if not decided(runs, level):
+            runs += level.map(lambda item: level.run(portfolio.start(*item), first), some, executor)
+    started = len(runs)
+    passes = float(sum(run.n_iter for run in runs) + started)
     if not any(run.sound for run in runs):
         broad = level.map(lambda own: level.run(portfolio.broad(own), first), rng.spawn(_BROAD), executor)
         passes += sum(run.n_iter for run in broad)
@@ -123,12 +128,12 @@ def _series(
     for cut, (n_iter, n_kept) in enumerate(plan.cuts):
         runs = survivors(runs, level, n_kept)
         last = cut + 1 == len(plan.cuts)
-        more = _MAX_ITER if last else plan.cuts[cut + 1][0] - n_iter
-        runs = level.map(partial(_on, level, more, level.tol if last else 0.0), runs, executor)
+        more = 0 if last else plan.cuts[cut + 1][0] - n_iter
+        runs = level.map(partial(_on, level, more), runs, executor)
         passes += sum(run.n_iter for run in runs)
     runs = survivors(runs, level, len(runs))
-    if not plan.n_candidates or level.n_components < 3:
-        return runs, passes
+    if not plan.n_candidates or level.n_components < 3 or decided(runs, level):
+        return runs, started, passes
     ends = []
     for run in runs:
         end, taken = split_and_merge(
@@ -136,7 +141,12 @@ def _series(
         )
         ends.append(replace(end, n_hits=run.n_hits))
         passes += taken
-    return survivors(ends, level, len(ends)), passes
+    return survivors(ends, level, len(ends)), started, passes
+
+
+def decided(runs: list[Run], level: Level) -> bool:
+    """Return whether so many starts agree on the best optimum of a sample that looking further does not pay."""
+    return level.sampled and bool(runs) and survivors(runs, level, 1)[0].n_hits >= AGREED
 
 
 def survivors(runs: list[Run], level: Level, n_kept: int) -> list[Run]:
@@ -152,7 +162,7 @@ def survivors(runs: list[Run], level: Level, n_kept: int) -> list[Run]:
     return kept
 
 
-def _on(level: Level, max_iter: int, tol: float, run: Run) -> Run:
-    """Return the run after more iterations."""
-    ahead = level.run(run.model, max_iter, tol)
+def _on(level: Level, n_iter: int, run: Run) -> Run:
+    """Return the run after so many more iterations, or where they are 0, after it has converged."""
+    ahead = level.run(run.model, n_iter) if n_iter else level.converged(run.model)
     return replace(ahead, collapsed=run.collapsed or ahead.collapsed, n_hits=run.n_hits)
