@@ -37,6 +37,9 @@ from gaussmix.selection.outcome import INTERRUPTED, OK
 from gaussmix.source import Source
 
 _HELPERS: Final = 3  # quick families from which the optima of the others are found with few starts more
+_THREADED_VALUES: Final = (
+    20_000  # in smaller data Python takes most of the time, and threads wait for one another
+)
 # Keys of seeds, apart from each other and from those of cells, which are longer.
 _FOLDS: Final = (0,)
 _RESAMPLES: Final = (1,)
@@ -94,7 +97,8 @@ class CellSearch:
         self, cells: Sequence[Cell], fitter: CellFitter, limits: Limits, observe: Observe
     ) -> list[Outcome]:
         """Return the outcomes; the families whose M-step is quickest go first, as their optima help the others."""
-        n_threads = min(self.n_threads, len(cells))
+        small = self.source.n_rows * self.source.n_features < _THREADED_VALUES
+        n_threads = 1 if small else min(self.n_threads, len(cells))
         began = perf_counter()
         quick = [cell for cell in cells if cell.family.unconstrained]
         slow = [cell for cell in cells if not cell.family.unconstrained]

@@ -91,6 +91,7 @@ def plan_search(
     size, plan = sizes[choice], _CHOICES[choice][2]
     if plan.n_series * _CHOICES[choice][0] * one_row * size > allowed.free * _FREE_SERIES:
         plan = replace(plan, n_series=1)
+    plan = replace(plan, max_passes=budget / (one_row * size))
     if n_components == 2:
         plan = replace(plan, n_starts=_STARTS_OF_TWO * plan.n_starts)
     if n_components > _MANY:

@@ -103,7 +103,10 @@ class Level:
 
     def run(self, model: Mixture, max_iter: int, tol: float = 0.0, executor: Executor | None = None) -> Run:
         """Return EM's run from ``model``: ``max_iter`` iterations, fewer if it converges within ``tol``."""
-        result = fit_em(model, self.partitions, executor or Serial(), tol=tol, max_iter=max_iter)
+        pace = "auto" if tol > 0 else None
+        result = fit_em(
+            model, self.partitions, executor or Serial(), tol=tol, max_iter=max_iter, acceleration=pace
+        )
         bound = result.history[-1] if result.history else float("-inf")
         return Run(result.model, bound, bool(result.collapses), len(result.history), result.converged)
 

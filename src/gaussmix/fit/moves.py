@@ -39,7 +39,6 @@ _SHRINKAGES: Final = (1.0, 4.0, 16.0)  # pseudo-rows of the pooled covariance, t
 _ITERATIONS: Final = (5, 10)  # of all candidates, then of the better half, before the best goes on
 _BATCHES: Final = 2  # of candidates that are tried before a round gives up
 _FOLLOWED: Final = 1  # of each batch
-_MAX_ROUNDS: Final = 10
 _TWINS: Final = {  # the family without ties between components that looks at the same moments
     FULL.name: "full",
     POOLED.name: "tied",
@@ -72,7 +71,8 @@ def split_and_merge(
     rng: np.random.Generator,
     *,
     n_candidates: int,
-    max_rounds: int = _MAX_ROUNDS,
+    max_rounds: int,
+    max_passes: float,
 ) -> tuple[Run, float]:
     """Return the run after all moves that raised its likelihood, and the passes over the sample that it took.
 
@@ -89,10 +89,14 @@ def split_and_merge(
         Moves tried in each round.
     max_rounds : int
         At most this many moves are made.
+    max_passes : float
+        Passes over the sample after which no further move is tried.
     """
     passes = 0.0
     known: dict[bytes, Split | None] = {}
     for _ in range(max_rounds):
+        if passes >= max_passes:
+            break
         splits = _splits(run.model, portfolio, level, executor, rng, known)
         passes += (_LOCAL_SEEDS + _LOCAL_CUTS + _LOCAL_PURSUITS) * _LOCAL_ITERATIONS * 2 / level.n_components
         moved = _shrunk(run.model, portfolio)

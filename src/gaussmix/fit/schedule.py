@@ -142,6 +142,7 @@ def search_start(
                 rng,
                 n_candidates=plan.n_candidates,
                 max_rounds=_LATER_ROUNDS,
+                max_passes=(plan.max_passes - passes * source.n_rows / size) * size / sample.n_rows,
             )
             runs, passes = [moved], passes + taken * level.share
         passes += sum(run.n_iter for run in runs) * level.share

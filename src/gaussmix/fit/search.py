@@ -39,6 +39,8 @@ class Plan:
         Moves made, at most.
     n_series : int
         Series of ``n_starts`` starts, at most: another one follows where the best optimum was found only by chance.
+    max_passes : float
+        Passes over the sample after which no further move is tried.
     """
 
     n_starts: int
@@ -46,10 +48,13 @@ class Plan:
     n_candidates: int
     n_rounds: int = 10
     n_series: int = 1
+    max_passes: float = float("inf")
 
     def shortened(self, n_given: int) -> Plan:
         """Return the plan for starts of which ``n_given`` are known to be good."""
-        return replace(self, n_starts=n_given + self.n_starts // _GIVEN_FOR, cuts=((10, 1),), n_series=1)
+        return replace(
+            self, n_starts=n_given + self.n_starts // _GIVEN_FOR, cuts=((10, 1),), n_series=1, n_candidates=0
+        )
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,14 @@ def _series(
     ends = []
     for run in runs:
         end, taken = split_and_merge(
-            run, level, portfolio, executor, rng, n_candidates=plan.n_candidates, max_rounds=plan.n_rounds
+            run,
+            level,
+            portfolio,
+            executor,
+            rng,
+            n_candidates=plan.n_candidates,
+            max_rounds=plan.n_rounds,
+            max_passes=plan.max_passes - passes,
         )
         ends.append(replace(end, n_hits=run.n_hits))
         passes += taken
