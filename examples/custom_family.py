@@ -2,49 +2,60 @@
 A covariance family of your own
 ===============================
 
-A family says which covariance matrices are allowed, and which of them is best for given statistics. This one
-has a single variance for all components and directions (EII in mclust's code): the mixture behind k-means. It
-asks for the traces of the scatter matrices only, and borrows a representation that exists.
+A family says which covariance matrices are allowed, and which of them is best for given statistics. This one is the
+mixture of probabilistic principal component analysers (Tipping & Bishop 1999, Neural Computation 11, 443-482): each
+component has a few axes of its own, and the same variance in all other directions. Where ``"full"`` has too many
+parameters for the rows and ``"diag"`` knows no correlations, it lies in between.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score
 
 from gaussmix import GaussianMixture
-from gaussmix.covariance import CovarianceFamily, Covariances
-from gaussmix.covariance.representations import Spherical
-from gaussmix.moments import TRACE
+from gaussmix.covariance import CovarianceFamily, Covariances, Dense
+from gaussmix.moments import FULL
 
 
-class OneVariance(CovarianceFamily):
-    """Σ_k = σ² I for every k, with σ² = Σ_k tr(W_k) / (D Σ_k n_k)."""
+class PrincipalAxes(CovarianceFamily):
+    """Σ_k = U_k diag(λ_k1, …, λ_kq, σ²_k, …, σ²_k) U_kᵀ with orthogonal U_k."""
 
-    name = "one_variance"
-    scatter = TRACE
-    invariance = "orthogonal"
+    scatter = FULL  # of the second moments it needs all
+    invariance = "orthogonal"  # a fit follows rotations and one common scale
+
+    def __init__(self, n_axes: int) -> None:
+        self.n_axes = n_axes
+        self.name = f"{n_axes} principal axes"
 
     def estimate(self, scatter, count, n_features, previous: Covariances | None = None) -> Covariances:
-        variance = scatter.sum() / (n_features * count.sum())
-        return Spherical.from_variances(np.full(len(count), variance), n_features)
+        rows = np.maximum(count, np.finfo(float).tiny)  # a component may be left without any
+        variances, axes = np.linalg.eigh(scatter / rows[:, None, None])  # in rising order
+        noise = variances[:, : n_features - self.n_axes]
+        noise[:] = noise.mean(axis=1, keepdims=True)
+        return Dense.from_covariances(axes * variances[:, None, :] @ axes.swapaxes(1, 2))
 
     def from_parameters(self, covariances, n_components: int, n_features: int) -> Covariances:
-        return Spherical.from_variances(covariances, n_features)
+        return Dense.from_covariances(covariances)
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
-        return 1
+        axes = n_features * self.n_axes - self.n_axes * (self.n_axes + 1) // 2
+        return n_components * (axes + self.n_axes + 1)
 
 
 # %%
-# An instance goes where a name would. Kernels, threads, sources and seeding need not know of it.
+# An instance goes where a name would; kernels, threads, sources and starts need not know of it. 1,797 handwritten
+# digits, described by twenty features and put into ten components:
 
-here = Path(__file__).parent if "__file__" in globals() else Path.cwd()
-eruptions = np.loadtxt(here / "faithful.csv", delimiter=",", skiprows=1)
-standardized = (eruptions - eruptions.mean(axis=0)) / eruptions.std(axis=0)
-
-gm = GaussianMixture(n_components=2, covariance_type=OneVariance(), random_state=0).fit(standardized)
-print("means:", gm.means_.round(3).tolist())
-print("variance:", gm.covariances_.round(4).tolist())
-print("free parameters:", gm.mixture_.n_parameters, "= 1 variance + 4 means + 1 weight")
+digits = load_digits()
+features = PCA(20, random_state=0).fit_transform(digits.data)
+for family in ("full", "tied", "diag", PrincipalAxes(2), PrincipalAxes(5), PrincipalAxes(8)):
+    gm = GaussianMixture(10, covariance_type=family, init_params="kmeans", random_state=0).fit(features)
+    name = family if isinstance(family, str) else family.name
+    agreement = adjusted_rand_score(digits.target, gm.predict(features))
+    print(
+        f"{name:16s} {gm.mixture_.n_parameters:5d} parameters   BIC {gm.bic(features):8.0f}   "
+        f"agreement with the digits {agreement:.2f}"
+    )

@@ -7,8 +7,9 @@ import signal
 import numpy as np
 import pytest
 
-from gaussmix.covariance import COVARIANCE_TYPES, FAMILIES
+from gaussmix.covariance import FAMILIES
 from gaussmix.estimator import GaussianMixture
+from gaussmix.fit import POLICIES, STARTS
 from gaussmix.persistence import load
 
 from .conftest import start
@@ -99,7 +100,17 @@ def _unset() -> list[object]:
 
 def test_help_lists_the_registries(call):
     out = " ".join(call("fit", "--help").out.split())
-    assert f"[{'|'.join(COVARIANCE_TYPES)}]" in out
+    for registry in (STARTS, POLICIES):
+        assert f"[{'|'.join(registry)}]" in out
+    for name in (
+        "full",
+        "tied",
+        "diag",
+        "spherical",
+        "EII",
+        "VVV",
+    ):  # all the families are too many for a line
+        assert name in out
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from gaussmix.covariance import FAMILIES
 from gaussmix.executor import Serial, Threads
-from gaussmix.fit import STARTS, Sample, levels, sample_rows, search_samples, start_from_labels
+from gaussmix.fit import (
+    STARTS,
+    Sample,
+    Task,
+    levels,
+    sample_rows,
+    search_samples,
+    search_start,
+    start_from_labels,
+)
+from gaussmix.fit.schedule import _nested_samples
 from gaussmix.source import ArraySource
 
 from ..mixtures import flat, make_mixture
@@ -84,3 +94,59 @@ def test_a_search_gives_the_same_bits_on_any_executor():
     for other in others:
         np.testing.assert_array_equal(other.means, one.means)
         np.testing.assert_array_equal(other.covariances.parameters(), one.covariances.parameters())
+
+
+@pytest.mark.parametrize(("size", "sizes"), [(500, [500, 2000, 8000]), (3000, [3000]), (40_000, [40_000])])
+def test_nested_samples_contain_one_another(size, sizes):
+    source = ArraySource(np.arange(40_000.0)[:, None], np.arange(40_000.0) + 1)
+    samples = _nested_samples(source, size, np.random.default_rng(0))
+    assert [sample.n_rows for sample in samples] == sizes
+    rows = [sample.take(np.arange(sample.n_rows))[:, 0] for sample in samples]
+    for smaller, larger in pairwise(rows):
+        assert set(smaller.tolist()) <= set(larger.tolist())
+    for part, sample in zip(rows, samples, strict=True):
+        np.testing.assert_array_equal(sample.sample_weight, part + 1)
+        assert (np.diff(part) > 0).all()
+
+
+def task(n, name="full", K=3, weight=None, given=()):
+    X, _ = make_mixture(name, K=K, spread=4.0).sample(n, np.random.default_rng(0))
+    prior = flat(2, added=1e-6, floor=1e-9)
+    return Task(ArraySource(X, weight), K, FAMILIES[name], prior, X.std(axis=0), given)
+
+
+def found(task, executor=None, seed=0):
+    return search_start(task, "low", executor or Serial(), np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("n", [300, 60_000])
+def test_the_searched_start_orders_its_components(n):
+    means = found(task(n))[0].means
+    assert (np.diff(means[:, 0]) > 0).all()
+    np.testing.assert_allclose(means, found(task(n), seed=1)[0].means, atol=0.05)
+
+
+@pytest.mark.parametrize("n", [300, 60_000])
+def test_the_searched_start_has_the_same_bits_on_any_executor(n):
+    (one, seen), *others = (found(task(n), executor) for executor in (Serial(), Threads(2), Threads(3)))
+    for other, again in others:
+        assert again == seen
+        np.testing.assert_array_equal(other.means, one.means)
+        np.testing.assert_array_equal(other.covariances.parameters(), one.covariances.parameters())
+
+
+def test_a_search_where_rows_abound_costs_few_passes_over_all():
+    assert found(task(300))[1].n_passes > 10
+    assert found(task(200_000))[1].n_passes < 10
+
+
+def test_large_weights_give_the_same_start():
+    one, other = (found(task(300, weight=np.full(300, weight)))[0] for weight in (1.0, 1e300))
+    np.testing.assert_allclose(other.means, one.means, rtol=1e-8)
+
+
+def test_a_given_start_is_where_the_search_begins():
+    best = found(task(300))[0]
+    again, optima = found(task(300, given=[best]))
+    np.testing.assert_allclose(again.means, best.means, atol=1e-3)
+    assert optima.n_starts < found(task(300))[1].n_starts

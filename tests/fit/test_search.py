@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +10,7 @@ from gaussmix.executor import Serial, Threads
 from gaussmix.fit import Sample
 from gaussmix.fit.level import Level, Run
 from gaussmix.fit.portfolio import Portfolio
-from gaussmix.fit.search import Plan, decided, search, survivors
+from gaussmix.fit.search import Plan, search, survivors
 from gaussmix.model import Mixture
 from gaussmix.source import ArraySource
 
@@ -81,10 +80,10 @@ def test_the_ends_are_different_optima_the_best_first(K):
 
 def test_what_was_seen_is_told():
     _, runs, optima = searched(K=4, spread=1.0)
-    assert optima.n_starts == PLAN.n_starts
+    assert optima.n_starts <= PLAN.n_starts
     assert optima.n_optima == len(runs)
-    assert 1 <= optima.n_best == runs[0].n_hits <= PLAN.n_starts
-    assert sum(run.n_hits for run in runs) <= PLAN.n_starts
+    assert 1 <= optima.n_best == runs[0].n_hits <= optima.n_starts
+    assert sum(run.n_hits for run in runs) <= optima.n_starts
 
 
 def test_passes_count_the_samples_part_of_all_rows():
@@ -95,26 +94,16 @@ def test_passes_count_the_samples_part_of_all_rows():
     assert quarter >= 4 * 5 / 4
 
 
-def test_a_sample_on_which_starts_agree_needs_no_others():
+def test_starts_that_agree_on_a_sample_need_no_others():
     _, _, optima = searched(share=0.5, spread=30.0)
     assert 3 <= optima.n_best <= optima.n_starts < PLAN.n_starts
-    assert searched(share=1.0, spread=30.0)[2].n_starts == PLAN.n_starts
-
-
-def test_a_search_is_decided_by_starts_that_agree_on_a_sample():
-    sample, whole = replace(LEVEL, share=0.5), LEVEL
-    agreeing = [run_of(-1.0), run_of(-1.0), run_of(-1.0), run_of(-2.0)]
-    assert decided(agreeing, sample)
-    assert not decided(agreeing, whole)
-    assert not decided([*agreeing, run_of(0.0)], sample)
-    assert not decided([], sample)
 
 
 def test_starts_that_agree_end_the_search():
     plan = Plan(8, ((5, 4), (15, 2)), 0, n_series=5)
     _, _, optima = searched(plan, spread=30.0)
     assert optima.n_best >= 3
-    assert optima.n_starts == 8
+    assert optima.n_starts <= 8
 
 
 def test_another_series_follows_where_chance_found_the_best():

@@ -20,7 +20,9 @@ from gaussmix.fit.portfolio import Portfolio
 
 _GIVEN_FOR: Final = 4  # where good starts are given, one in so many of the others is still tried
 AGREED: Final = 3  # starts that must have led to the best optimum for the search to end
-_FIRST_BATCH: Final = 4  # starts on a sample: if these agree, there are no others
+_UNANIMOUS: Final = 0.8  # part of the starts that is to agree before all have been tried
+_FIRST_BATCH: Final = 6  # starts: if these agree, there are no others
+_FIRST_BATCH_OF_SAMPLE: Final = 4
 _BROAD: Final = 8  # broad starts where every other one has collapsed
 
 
@@ -120,9 +122,9 @@ def _series(
     numbered = list(enumerate(rng.spawn(plan.n_starts), start=n_before))
     first = plan.cuts[0][0]
     runs: list[Run] = []
-    batch = _FIRST_BATCH if level.sampled else plan.n_starts
+    batch = _FIRST_BATCH_OF_SAMPLE if level.sampled else _FIRST_BATCH
     for some in (numbered[:batch], numbered[batch:]):
-        if not decided(runs, level):
+        if not _decided(runs, level, len(runs)):
             runs += level.map(lambda item: level.run(portfolio.start(*item), first), some, executor)
     started = len(runs)
     passes = float(sum(run.n_iter for run in runs) + started)
@@ -137,7 +139,7 @@ def _series(
         runs = level.map(partial(_on, level, more), runs, executor)
         passes += sum(run.n_iter for run in runs)
     runs = survivors(runs, level, len(runs))
-    if not plan.n_candidates or level.n_components < 3 or decided(runs, level):
+    if not plan.n_candidates or level.n_components < 3 or _decided(runs, level, started):
         return runs, started, passes
     ends = []
     for run in runs:
@@ -156,9 +158,12 @@ def _series(
     return survivors(ends, level, len(ends)), started, passes
 
 
-def decided(runs: list[Run], level: Level) -> bool:
-    """Return whether so many starts agree on the best optimum of a sample that looking further does not pay."""
-    return level.sampled and bool(runs) and survivors(runs, level, 1)[0].n_hits >= AGREED
+def _decided(runs: list[Run], level: Level, n_starts: int) -> bool:
+    """Return whether so many of the starts agree on the best optimum that looking further does not pay."""
+    if not runs:
+        return False
+    needed = AGREED if level.sampled else _UNANIMOUS * n_starts
+    return survivors(runs, level, 1)[0].n_hits >= needed
 
 
 def survivors(runs: list[Run], level: Level, n_kept: int) -> list[Run]:
