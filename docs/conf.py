@@ -49,4 +49,5 @@ def setup(app):
 
 html_theme = "pydata_sphinx_theme"
 html_title = "gaussmix"
+html_sidebars = {"**": []}  # the pages are few: the bar at the top has them all
 html_theme_options = {"show_toc_level": 2, "secondary_sidebar_items": ["page-toc"]}

@@ -51,7 +51,7 @@ class PrincipalAxes(CovarianceFamily):
 
 digits = load_digits()
 features = PCA(20, random_state=0).fit_transform(digits.data)
-for family in ("full", "tied", "diag", PrincipalAxes(2), PrincipalAxes(5), PrincipalAxes(8)):
+for family in ("full", "diag", PrincipalAxes(2), PrincipalAxes(5), PrincipalAxes(8)):
     gm = GaussianMixture(10, covariance_type=family, init_params="kmeans", random_state=0).fit(features)
     name = family if isinstance(family, str) else family.name
     agreement = adjusted_rand_score(digits.target, gm.predict(features))

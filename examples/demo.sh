@@ -34,5 +34,8 @@ run gaussmix score faithful.safetensors examples/faithful.csv
 say "5. Draw eruptions that never happened"
 run gaussmix sample faithful.safetensors -n 5
 
-say "6. The same in Python, beside scikit-learn"
+say "6. How many components, and which covariances?"
+run gaussmix select examples/faithful.csv -k 1:4 --effort low --top 5 -o best.safetensors
+
+say "7. The same in Python, beside scikit-learn"
 run python examples/compare.py

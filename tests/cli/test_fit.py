@@ -247,7 +247,7 @@ def test_ctrl_c_during_a_fit_leaves_the_old_model(tmp_path):
     np.save(tmp_path / "rows.npy", np.random.default_rng(0).standard_normal((4_000, 8)))
     model = tmp_path / "m.safetensors"
     model.write_bytes(b"old")
-    endless = ["--tol", 0, "--max-iter", 10**6, "-v", "-o", model]
+    endless = ["--init", "kmeans", "--tol", 0, "--max-iter", 10**6, "-v", "-o", model]
     with start("fit", tmp_path / "rows.npy", "-k", 16, *endless, bufsize=1) as process:
         while "Iteration" not in process.stderr.readline():
             assert process.poll() is None

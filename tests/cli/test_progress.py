@@ -25,7 +25,7 @@ def rows(tmp_path):
 def shown_on_terminal(rows, **variables: str) -> str:
     """Return what an endless fit writes to a terminal until it shows an iteration, and is interrupted."""
     terminal, stderr = pty.openpty()
-    endless = ["fit", rows, "-k", 16, "--tol", 0, "--max-iter", 10**6]
+    endless = ["fit", rows, "-k", 16, "--init", "kmeans", "--tol", 0, "--max-iter", 10**6]
     with start(*endless, stderr=stderr, env=environment(TERM="xterm", **variables)) as process:
         os.close(stderr)
         text = ""
@@ -59,6 +59,6 @@ def test_no_color(rows):
 
 
 def test_a_pipe_gets_nothing(rows):
-    process = start("fit", rows, "-k", 2, "-q")
+    process = start("fit", rows, "-k", 2, "--init", "kmeans", "-q")
     assert process.communicate() == ("", "")
     assert process.returncode == 0

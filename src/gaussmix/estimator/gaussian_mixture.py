@@ -44,9 +44,10 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
     n_components : int, default=1
         K, the number of components.
     covariance_type : {"full", "tied", "diag", "spherical"}, code or CovarianceFamily, default="full"
-        Which covariance matrices are allowed. The codes are mclust's for volume, shape and orientation, equal (E)
-        or each component's own (V) (Celeux & Govaert 1995): EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV
-        VVV; for one feature also E and V.
+        Which covariance matrices are allowed. The codes are mclust's for volume, shape and orientation: equal (E),
+        each component's own (V), or none (I: a ball, the features' axes) (Celeux & Govaert 1995): EII VII EEI VEI
+        EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV; for one feature also E and V. "full", "tied", "diag" and
+        "spherical" are VVV, EEE, VVI and VII.
     tol : float, default=1e-6
         Log-likelihood per row (nats) that may still be gained when EM stops. The parameters must have stopped
         moving too, so that plateaus are crossed: see ``gaussmix.fit.Convergence``.
@@ -54,16 +55,19 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
         Added to the diagonals of the covariances, in units of each feature's variance (spherical: of their
         mean), so that rescaled data give the rescaled fit.
     max_iter : int, default=1000
-        Iterations over all rows, at most. 0 keeps the start.
+        Iterations over all rows, at most, without those of the search for a start. 0 keeps the start, for
+        ``"auto"`` one by k-means.
     n_init : int, default=1
-        Starts; the one that ends with the highest likelihood is kept.
+        Starts, or searches for one; that which ends with the highest likelihood is kept, if possible one in which
+        no component collapsed.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"}, array-like or callable
         Where EM starts. ``"auto"``, the default, searches for the best optimum: many different starts, of which
         the best go on, and moves that merge two components and split a third. An array holds labels (N,) or
-        responsibilities (N, K); a callable
-        ``(X, n_components, rng)`` returns them for the rows it gets, which are a sample where N is large.
+        responsibilities (N, K); a callable ``(X, n_components, rng)`` returns them for the rows it gets, which are a
+        sample where N is large.
     effort : {"low", "default", "high"}, default="default"
-        How long ``init_params="auto"`` searches.
+        How long ``init_params="auto"`` searches, counted in work and not in time, so that the fit does not depend
+        on the machine.
     acceleration : {"auto", None}, default="auto"
         Step further than EM does where that raises the likelihood, so that fewer passes over the rows are needed;
         None is plain EM.
@@ -94,7 +98,8 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
     weights_ : ndarray of shape (K,)
     means_ : ndarray of shape (K, D)
     covariances_ : ndarray
-        Of shape (K, D, D), (D, D), (K, D) or (K,) for full, tied, diag and spherical.
+        Of shape (K, D, D) for full, (D, D) for tied and EEE, (K, D) for diag, EEI, VEI, EVI and VVI, (K,) for
+        spherical, EII, VII, E and V, and (K, D, D) for all others.
     precisions_ : ndarray
         Inverse covariances, of the same shape.
     precisions_cholesky_ : ndarray
@@ -121,6 +126,11 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
     References
     ----------
     Dempster, Laird & Rubin (1977), Maximum likelihood from incomplete data via the EM algorithm, JRSS B 39.
+
+    Celeux & Govaert (1992), A classification EM algorithm for clustering and two stochastic versions, Computational
+    Statistics & Data Analysis 14.
+
+    Celeux & Govaert (1995), Gaussian parsimonious clustering models, Pattern Recognition 28.
 
     Examples
     --------

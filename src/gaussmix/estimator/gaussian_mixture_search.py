@@ -98,6 +98,13 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
     they would, EM goes on from the poorer cell's solution. Spurious fits (one component almost flat, on few rows)
     rank behind all others. ``sample_weight`` counts rows: a weight of 2 is two rows to every criterion.
 
+    References
+    ----------
+    Celeux & Govaert (1995), Gaussian parsimonious clustering models, Pattern Recognition 28.
+
+    Fraley & Raftery (2002), Model-based clustering, discriminant analysis, and density estimation, Journal of the
+    American Statistical Association 97.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris

@@ -6,6 +6,7 @@ Work is counted, not timed, so that the same data give the same fit on every mac
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from gaussmix.covariance import CovarianceFamily
@@ -18,6 +19,7 @@ _MAX_VALUES: Final = 4_000_000  # of a sample: 32 MB
 _EXP: Final = 20.0  # flops of one exponential
 _FREE: Final = 6e9  # flops that are allowed for any data: a quarter of a second or so
 _FREE_SMALL: Final = 6e10  # where there are few rows
+_M_STEP: Final = 6e7  # flops in whose time an M-step runs that iterates in Python
 _FREE_SERIES: Final = 3e8  # flops for which further series of starts may follow
 _STARTS_OF_TWO: Final = 2  # times as many starts for K = 2, which no move can mend
 _MANY: Final = 5  # components from which twice as many moves are tried
@@ -80,18 +82,18 @@ def plan_search(
     family : CovarianceFamily
     """
     allowed = EFFORTS[effort]
-    one_row = flops_per_row(n_features, n_components, family)
-    free = _FREE_SMALL if n_rows <= _SMALL else _FREE
-    budget = max(allowed.free * free, allowed.passes * one_row * n_rows)
+    free = allowed.free * (_FREE_SMALL if n_rows <= _SMALL else _FREE)
+    cost = partial(_cost_of_pass, n_features=n_features, n_components=n_components, family=family)
+    budget = max(free, allowed.passes * cost(n_rows))
     first = [plan for _, _, plan in _CHOICES].index(allowed.longest)
     n_parameters = family.n_parameters(n_components, n_features) + n_components * (n_features + 1)
     sizes = [_sample_size(rows * n_parameters, n_rows, n_features) for _, rows, _ in _CHOICES]
-    affordable = (c for c in range(first, len(_CHOICES)) if _CHOICES[c][0] * one_row * sizes[c] <= budget)
+    affordable = (c for c in range(first, len(_CHOICES)) if _CHOICES[c][0] * cost(sizes[c]) <= budget)
     choice = next(affordable, len(_CHOICES) - 1)
-    size, plan = sizes[choice], _CHOICES[choice][2]
-    if plan.n_series * _CHOICES[choice][0] * one_row * size > allowed.free * _FREE_SERIES:
+    (passes, _, plan), size = _CHOICES[choice], sizes[choice]
+    if plan.n_series * passes * cost(size) > allowed.free * _FREE_SERIES:
         plan = replace(plan, n_series=1)
-    plan = replace(plan, max_passes=budget / (one_row * size))
+    plan = replace(plan, max_passes=budget / cost(size))
     if n_components == 2:
         plan = replace(plan, n_starts=_STARTS_OF_TWO * plan.n_starts)
     if n_components > _MANY:
@@ -99,10 +101,11 @@ def plan_search(
     return size, plan
 
 
-def flops_per_row(n_features: int, n_components: int, family: CovarianceFamily) -> float:
-    """Return roughly the floating-point operations of one EM iteration on one row."""
+def _cost_of_pass(n_rows: int, *, n_features: int, n_components: int, family: CovarianceFamily) -> float:
+    """Return roughly the floating-point operations of one EM iteration."""
     D = n_features
-    return n_components * (2.0 * D * (D + 3) if family.scatter is FULL else 8.0 * D) + n_components * _EXP
+    one_row = n_components * (_EXP + (2.0 * D * (D + 3) if family.scatter is FULL else 8.0 * D))
+    return one_row * n_rows + (0.0 if family.unconstrained else _M_STEP)
 
 
 def _sample_size(wanted: int, n_rows: int, n_features: int) -> int:
