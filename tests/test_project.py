@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
-import os
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -122,9 +122,10 @@ def examples() -> list:
 
 @pytest.mark.timeout(300)  # a script imports matplotlib, which is slow on a busy machine
 @pytest.mark.parametrize("path", examples())
-def test_examples_run_and_stay_short(path):
-    environment = {**os.environ, "MPLBACKEND": "agg"}
-    done = subprocess.run([sys.executable, path], env=environment, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+def test_examples_run_and_stay_short(path, monkeypatch, capsys):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.chdir(ROOT)
+    runpy.run_path(str(path), run_name="__main__")
+    assert capsys.readouterr().out
+    importlib.import_module("matplotlib.pyplot").close("all")
     assert len(path.read_text().splitlines()) < 80

@@ -86,7 +86,7 @@ def test_defaults_are_the_estimators():
         for option in options
         if option.name not in ("n_components", "verbose") and option.default not in (None, *_unset())
     }
-    assert len(checked) == 6
+    assert len(checked) == 7
     assert {option.name: option.default for option in options if option.name in checked} == checked
 
 
@@ -257,3 +257,10 @@ def test_ctrl_c_during_a_fit_leaves_the_old_model(tmp_path):
     assert err.splitlines()[-1] == "gaussmix: error: interrupted"
     assert model.read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_hard_assignment_and_equal_weights(call, data, tmp_path):
+    model = tmp_path / "m.safetensors"
+    arguments = ["--covariance", "EII", "--hard", "--equal-weights", "--effort", "low"]
+    assert call("fit", data, "-k", 2, *arguments, "-o", model, "-q").code == 0
+    assert load(model).mixture.weights.tolist() == [0.5, 0.5]

@@ -230,3 +230,8 @@ def test_lines_are_printed_if_asked_for(capsys):
 @parametrize_with_checks([GaussianMixtureSearch((1,), covariance_type=("diag", "full"))])
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
+
+
+def test_the_best_estimator_can_be_diagnosed(fitted):
+    assert str(fitted.best_estimator_.diagnosis_)
+    assert str(fitted.best_estimator_.diagnose(three_blobs()))

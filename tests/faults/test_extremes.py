@@ -88,7 +88,7 @@ def test_b13_cauchy(covariance_type: str) -> None:
 
 
 def test_b14_more_features_than_rows(covariance_type: str) -> None:
-    assert_finite(fit(rows(20, 200), covariance_type))
+    assert_finite(fit(rows(20, 100), covariance_type))
 
 
 def test_b15_as_many_components_as_rows(covariance_type: str) -> None:

@@ -6,6 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -76,6 +77,15 @@ Examples:
     help="Added to the variances, in units of each feature's variance.",
 )
 @click.option(
+    "--effort",
+    type=click.Choice(["low", "default", "high"]),
+    default="default",
+    show_default=True,
+    help="How long to search for the best optimum.",
+)
+@click.option("--hard", is_flag=True, help="Give each row wholly to one component: classification EM.")
+@click.option("--equal-weights", is_flag=True, help="Keep all mixing weights at 1 / K.")
+@click.option(
     "--on-degenerate",
     type=option.POLICY,
     default="floor",
@@ -139,6 +149,7 @@ def _fitted(
 
     names = {"covariance": "covariance_type", "seed": "random_state"}
     given = {names.get(name, name): value for name, value in parameters.items() if value is not None}
+    given["assignment"] = "hard" if given.pop("hard") else "soft"
     with warnings.catch_warnings(), shown(verbose, quiet) as level:
         if quiet:
             warnings.simplefilter("ignore")
@@ -168,7 +179,18 @@ def save_model(estimator: GaussianMixture, source: Source, output: str) -> None:
         "n_rows": source.n_rows,
         "degenerate": estimator.degenerate_,
     }
-    settings = ("init_params", "n_init", "max_iter", "tol", "reg_covar", "on_degenerate", "random_state")
+    if estimator.optima_ is not None:
+        history["optima"] = asdict(estimator.optima_)
+    settings: tuple[str, ...] = (
+        "init_params",
+        "n_init",
+        "max_iter",
+        "tol",
+        "reg_covar",
+        "on_degenerate",
+        "random_state",
+    )
+    settings += ("effort", "acceleration", "assignment", "equal_weights")
     history |= {name: getattr(estimator, name) for name in settings}
     save(estimator.mixture_, output, feature_names=source.feature_names, fit=history)
 

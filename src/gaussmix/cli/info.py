@@ -60,6 +60,7 @@ def _diagnosis(saved: SavedModel, data: str | None, columns: tuple[str, ...] | N
         converged=history.get("converged"),
         n_iter=history.get("n_iter"),
         n_rows=history.get("n_rows"),
+        optima=_optima(history.get("optima")),
         degenerate=[event for event in history.get("degenerate") or () if _is_event(event)],
         feature_names=saved.feature_names,
     )
@@ -69,6 +70,16 @@ def _diagnosis(saved: SavedModel, data: str | None, columns: tuple[str, ...] | N
 
     source = open_for_model(data, saved, columns)
     return diagnose(saved.mixture, gather(saved.mixture, source, thorough=True), run)
+
+
+def _optima(entry: Any) -> Any:
+    """Return what a file says that the search has seen, if it is that; files come from strangers."""
+    from gaussmix.fit import Optima
+
+    names = ("n_starts", "n_optima", "n_best", "n_passes")
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), int | float) for name in names):
+        return None
+    return Optima(*(int(entry[name]) for name in names[:3]), float(entry["n_passes"]))
 
 
 def _is_event(event: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from gaussmix.covariance import COVARIANCE_TYPES, CovarianceFamily
-from gaussmix.fit import EFFORTS, POLICIES, STARTS
+from gaussmix.fit import ACCELERATIONS, EFFORTS, POLICIES, STARTS
 
 
 class Count(Interval):
@@ -27,7 +27,7 @@ CONSTRAINTS: Final[dict[str, Any]] = {
     "n_init": [Count(Integral, 1, None, closed="left")],
     "init_params": [StrOptions(set(STARTS)), "array-like", callable],
     "effort": [StrOptions(set(EFFORTS))],
-    "acceleration": [StrOptions({"auto"}), None],
+    "acceleration": [StrOptions({name for name in ACCELERATIONS if name}), None],
     "assignment": [StrOptions({"soft", "hard"})],
     "equal_weights": ["boolean"],
     "weights_init": ["array-like", None],

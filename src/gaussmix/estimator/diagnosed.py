@@ -50,7 +50,7 @@ class Diagnosed:
         """Keep what a diagnosis needs to know of the fit: numbers, no rows."""
         from gaussmix.selection.diagnosis import gather
 
-        self._optima = trained.optima
+        self.optima_ = trained.optima
         self._row_evidence = gather(trained.result.model, source)
 
     def _diagnosis(self, evidence: Any) -> Diagnosis:
@@ -58,6 +58,6 @@ class Diagnosed:
 
         fitted: Any = self
         names = getattr(self, "feature_names_in_", None)
-        record = FitRecord(fitted.converged_, fitted.n_iter_, None, fitted.degenerate_, self._optima, names)
+        record = FitRecord(fitted.converged_, fitted.n_iter_, None, fitted.degenerate_, self.optima_, names)
         with single_threaded_blas(fitted.mixture_.n_features):
             return diagnose(fitted.mixture_, evidence, record)

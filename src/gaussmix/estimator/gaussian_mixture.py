@@ -117,6 +117,8 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
         The fitted distribution.
     degenerate_ : list of dict
         What was done to which component, and when.
+    optima_ : Optima or None
+        What the search for the best optimum has seen: how many starts and optima, and how often the best.
     diagnosis_ : Diagnosis
         What is doubtful about the fit: print it for sentences, ``as_dict()`` for data; ``diagnose(X)`` looks closer.
     n_features_in_ : int

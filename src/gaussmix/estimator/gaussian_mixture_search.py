@@ -300,7 +300,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
                     verbose=self.verbose,
                 )
             _require_one(outcomes)
-        self._set_fitted(outcomes, criteria[0])
+        self._set_fitted(outcomes, criteria[0], source)
         _warn(outcomes, self.best_index_)
         return source
 
@@ -308,7 +308,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         settings = {name: getattr(self, name) for name in _OF_CELLS}
         return CellSearch(source, settings, self._seed, n_threads(self.n_jobs))
 
-    def _set_fitted(self, outcomes: list[Outcome], criterion: str) -> None:
+    def _set_fitted(self, outcomes: list[Outcome], criterion: str, source: Source) -> None:
         self.results_ = columns(outcomes, criterion)
         self.best_index_ = int(self.results_["rank"].argmin())
         best = outcomes[self.best_index_]
@@ -318,9 +318,9 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         )
         self.best_equal_weights_ = best.cell.equal_weights
         self.best_score_ = float(self.results_[criterion][self.best_index_])
-        self.best_estimator_ = self._estimator(best)
+        self.best_estimator_ = self._estimator(best, source)
 
-    def _estimator(self, outcome: Outcome) -> GaussianMixture:
+    def _estimator(self, outcome: Outcome, source: Source) -> GaussianMixture:
         """Return the estimator of a cell as its own ``fit`` would have left it."""
         assert outcome.fitted is not None
         settings = {name: getattr(self, name) for name in _OF_CELLS}
@@ -332,7 +332,10 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
             n_jobs=self.n_jobs,
             **settings,
         )
-        estimator._set_fitted(Trained(outcome.fitted.result, outcome.fitted.optima))
+        trained = Trained(outcome.fitted.result, outcome.fitted.optima)
+        estimator._set_fitted(trained)
+        with single_threaded_blas(source.n_features):
+            estimator._note(trained, source)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(estimator, name, getattr(self, name))

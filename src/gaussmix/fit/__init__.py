@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gaussmix.fit.acceleration import ACCELERATIONS
 from gaussmix.fit.convergence import Convergence
 from gaussmix.fit.degenerate import POLICIES, Collapse
 from gaussmix.fit.effort import EFFORTS
@@ -12,6 +13,7 @@ from gaussmix.fit.search import Optima
 from gaussmix.fit.spurious import is_spurious, least_eigenvalue_ratios
 
 __all__ = [
+    "ACCELERATIONS",
     "EFFORTS",
     "POLICIES",
     "STARTS",
