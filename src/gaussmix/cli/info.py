@@ -79,7 +79,8 @@ def _optima(entry: Any) -> Any:
     names = ("n_starts", "n_optima", "n_best", "n_passes")
     if not isinstance(entry, dict) or not all(isinstance(entry.get(name), int | float) for name in names):
         return None
-    return Optima(*(int(entry[name]) for name in names[:3]), float(entry["n_passes"]))
+    n_starts, n_optima, n_best = (int(entry[name]) for name in names[:3])
+    return Optima(n_starts, n_optima, n_best, float(entry["n_passes"]))
 
 
 def _is_event(event: Any) -> bool:

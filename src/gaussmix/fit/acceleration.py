@@ -9,7 +9,8 @@ goes where the series ends (Aitken's formula for vectors; SQUAREM squares the sa
 Scandinavian Journal of Statistics 35). The guard costs nothing while all goes well: θ' is where the
 next E-step happens, which tells its bound. If that is below the last one, EM goes on from θ₂, and one pass is lost.
 The longest leap λ grows with each success and shrinks with each failure, as the over-relaxation of Salakhutdinov &
-Roweis (2003, ICML) does. EM's first steps, which decide the optimum that it will find, are left alone.
+Roweis (2003, ICML) does. EM's first steps, and all that still gain much, decide the optimum that it will find: they
+are left alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from gaussmix.fit.coordinates import coordinates, metric, mixture_at
 from gaussmix.model import Mixture
 
 _PLAIN_STRIDES: Final = 20
+_FINE: Final = (
+    1e-5  # gain of an iteration, in nats a row, under which a leap no longer changes the optimum ahead
+)
 _PARALLEL: Final = 0.9  # cosine between successive steps from which on they count as one series
 _CRAWL: Final = 0.5  # ratio of successive steps below which EM by itself is fast
 _FIRST_LEAP, _LEAST_LEAP, _LONGEST_LEAP = 4.0, 0.5, 1e4  # in steps of EM
@@ -68,13 +72,15 @@ class Leaps(Acceleration):
         self._stride = 0  # iterations from one to the next
         self._total = 0  # strides so far
         self._bound = -np.inf
+        self._gain = np.inf  # of one iteration, in nats a row
         self._longest = _FIRST_LEAP
         self._strides = 0  # since the last leap
         self._patience = 0  # strides to wait in excess of two, after leaps that failed
 
     def leap(self, model: Mixture) -> Mixture | None:
         patient = self._strides >= 2 + self._patience
-        if not (patient and len(self._path) == 3 and self._total >= _PLAIN_STRIDES):
+        fine = self._gain < _FINE
+        if not (patient and fine and len(self._path) == 3 and self._total >= _PLAIN_STRIDES):
             return None
         points = [coordinates(point) for point in self._path]
         unit = metric(model)
@@ -104,6 +110,7 @@ class Leaps(Acceleration):
         self._stride = len(bounds)
         self._strides += 1
         self._total += 1
+        self._gain = (bounds[-1] - self._bound) / len(bounds)
         self._bound = bounds[-1]
 
 
