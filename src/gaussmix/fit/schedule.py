@@ -21,7 +21,7 @@ from gaussmix.fit.initialization import Sample
 from gaussmix.fit.level import Level, Run
 from gaussmix.fit.moves import split_and_merge
 from gaussmix.fit.portfolio import Portfolio
-from gaussmix.fit.search import AGREED, Optima, search, survivors
+from gaussmix.fit.search import AGREED_ON_SAMPLE, Optima, search, survivors
 from gaussmix.model import Mixture
 from gaussmix.prior import Prior
 from gaussmix.source import ArraySource, Source
@@ -133,7 +133,7 @@ def search_start(
     for number, sample in enumerate(samples[1:]):
         level = task.level(sample)
         runs = _refined(runs[:_FINALISTS], level, executor)
-        if number == 0 and plan.n_candidates and K > 2 and optima.n_best < AGREED:
+        if number == 0 and plan.n_candidates and K > 2 and optima.n_best < AGREED_ON_SAMPLE:
             moved, taken = split_and_merge(
                 runs[0],
                 level,

@@ -19,7 +19,8 @@ from gaussmix.fit.moves import split_and_merge
 from gaussmix.fit.portfolio import Portfolio
 
 _GIVEN_FOR: Final = 4  # where good starts are given, one in so many of the others is still tried
-AGREED: Final = 3  # starts that must have led to the best optimum for the search to end
+_AGREED: Final = 4  # starts that must have led to the best optimum for the search to end
+AGREED_ON_SAMPLE: Final = 3  # the same on a sample, where larger ones follow
 _UNANIMOUS: Final = 0.8  # part of the starts that is to agree before all have been tried
 _FIRST_BATCH: Final = 6  # starts: if these agree, there are no others
 _FIRST_BATCH_OF_SAMPLE: Final = 4
@@ -105,7 +106,7 @@ def search(
         n_starts += started
         passes += taken
         ends = survivors(ends + series, level, len(ends) + len(series))
-        if ends[0].n_hits >= AGREED:
+        if ends[0].n_hits >= _AGREED:
             break
     return ends, Optima(n_starts, len(ends), ends[0].n_hits, passes * level.share)
 
@@ -162,7 +163,7 @@ def _decided(runs: list[Run], level: Level, n_starts: int) -> bool:
     """Return whether so many of the starts agree on the best optimum that looking further does not pay."""
     if not runs:
         return False
-    needed = AGREED if level.sampled else _UNANIMOUS * n_starts
+    needed = AGREED_ON_SAMPLE if level.sampled else _UNANIMOUS * n_starts
     return survivors(runs, level, 1)[0].n_hits >= needed
 
 
