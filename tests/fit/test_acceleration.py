@@ -26,7 +26,7 @@ def overlapping(name, seed=0):
 
 
 def run(X, begin, acceleration="auto", block=BLOCK, **options):
-    options = {"tol": 1e-6, "n_iter": 4000} | options
+    options = {"tol": 1e-6, "n_iter": 1000} | options
     return fit(begin, X, block=block, acceleration=acceleration, **options)
 
 
@@ -75,7 +75,7 @@ def test_it_needs_fewer_passes_and_ends_as_high(name, block):
 @families
 def test_the_bound_never_falls(name):
     X, begin = overlapping(name, seed=3)
-    assert np.diff(run(X, begin, tol=0.0, n_iter=300).history).min() > -1e-10
+    assert np.diff(run(X, begin, tol=0.0, n_iter=100).history).min() > -1e-10
 
 
 def test_none_is_em_and_so_are_the_first_iterations():
