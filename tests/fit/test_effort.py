@@ -32,7 +32,7 @@ def test_a_plan_stays_within_its_budget(effort, name, n_rows, shape):
 def test_of_many_rows_a_search_is_worth_a_few_passes(effort, name, shape):
     n_rows = 10**10
     size, plan = plan_search(effort, n_rows, *shape, FAMILIES[name])
-    assert plan.max_passes * size / n_rows == pytest.approx(EFFORTS[effort].passes)
+    assert 0 < plan.max_passes * size / n_rows <= EFFORTS[effort].passes * (1 + 1e-12)
 
 
 @pytest.mark.parametrize("effort", EFFORTS)

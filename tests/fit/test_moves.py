@@ -58,6 +58,13 @@ def test_a_component_moves_to_where_one_is_missing(name, K):
     assert len(set(zip(labels.tolist(), found.tolist(), strict=True))) == K
 
 
+def test_many_features_are_split_too():
+    """From 64 features on, the kernel leaves the iterations to Python."""
+    X, labels = clusters(n=900, D=64)
+    _, run, end, _ = moved(X, misplaced(labels, np.random.default_rng(1)), "full")
+    assert end.bound > run.bound + 0.5
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_moves_never_lower_the_bound(seed):
     X, labels = make_mixture(K=4, seed=seed, spread=1.5).sample(200, np.random.default_rng(seed))

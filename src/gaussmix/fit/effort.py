@@ -11,7 +11,7 @@ from typing import Final
 
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.fit.search import Plan
-from gaussmix.moments import FULL
+from gaussmix.moments import FULL, POOLED
 
 _SMALL: Final = 5_000  # rows that are searched as a whole if the work allows it
 _LEAST_ROWS: Final = 2_000  # of a sample
@@ -19,6 +19,9 @@ _MAX_VALUES: Final = 4_000_000  # of a sample: 32 MB
 _EXP: Final = 20.0  # flops of one exponential
 _FREE: Final = 6e9  # flops that are allowed for any data: a quarter of a second or so
 _FREE_SMALL: Final = 6e10  # where there are few rows
+_FACTOR: Final = (
+    10.0  # times D³: flops in whose time a matrix is factorised, its factor inverted and compared
+)
 _M_STEP: Final = 6e7  # flops in whose time an M-step runs that iterates in Python
 _FREE_SERIES: Final = 3e8  # flops for which further series of starts may follow
 _STARTS_OF_TWO: Final = 2  # times as many starts for K = 2, which no move can mend
@@ -105,7 +108,8 @@ def _cost_of_pass(n_rows: int, *, n_features: int, n_components: int, family: Co
     """Return roughly the floating-point operations of one EM iteration."""
     D = n_features
     one_row = n_components * (_EXP + (2.0 * D * (D + 3) if family.scatter is FULL else 8.0 * D))
-    return one_row * n_rows + (0.0 if family.unconstrained else _M_STEP)
+    factors = {FULL.name: n_components, POOLED.name: 1}.get(family.scatter.name, 0) * _FACTOR * D**3
+    return one_row * n_rows + factors + (0.0 if family.unconstrained else _M_STEP)
 
 
 def _sample_size(wanted: int, n_rows: int, n_features: int) -> int:

@@ -20,10 +20,10 @@ from gaussmix.fit.groups import Groups
 from gaussmix.fit.k_means import k_means_plus_plus, nearest
 from gaussmix.fit.level import Level, Run
 from gaussmix.fit.portfolio import Portfolio
-from gaussmix.fit.spurious import is_spurious
 from gaussmix.model import Mixture
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE
 from gaussmix.prior import Flat
+from gaussmix.source import ArraySource
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 _LOCAL_SEEDS: Final = 2  # local starts by k-means++
@@ -215,18 +215,16 @@ def _best_split(
         prior.added_variance
     )
     whole_bound = -0.5 * (D * (np.log(2 * np.pi) + 1) + whole.log_volumes()[0])
-    ends = []
+    level, ends = Level(ArraySource(X, weight), 2, 1.0), []
     for labels in _divisions(X, weight, whole, rng):
         groups = Groups.from_labels(X, weight, labels, 2, family.scatter)
         if not groups.weights.all():
             continue
         start = groups.lent(weight.mean()).raised(prior.added_variance).as_mixture(family, prior)
-        end, bounds, _ = start.em_steps(X, weight, _LOCAL_ITERATIONS)
-        if len(bounds) == _LOCAL_ITERATIONS:  # neither half collapsed
-            ends.append((bounds[-1], end))
-    for bound, end in sorted(ends, key=lambda end: -end[0]):
-        if not is_spurious(end):
-            return Split(total * (bound - whole_bound), Groups.from_mixture(end))
+        ends.append(level.run(start, _LOCAL_ITERATIONS))
+    for end in sorted(ends, key=lambda end: -end.bound):
+        if end.sound:
+            return Split(total * (end.bound - whole_bound), Groups.from_mixture(end.model))
     return None
 
 

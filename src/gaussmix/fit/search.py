@@ -134,7 +134,7 @@ def _series(
         passes += sum(run.n_iter for run in broad)
         runs += broad
     for cut, (n_iter, n_kept) in enumerate(plan.cuts):
-        runs = survivors(runs, level, n_kept)
+        runs = survivors(runs, level, 1 if _decided(runs, level, started) else n_kept)
         last = cut + 1 == len(plan.cuts)
         more = 0 if last else plan.cuts[cut + 1][0] - n_iter
         runs = level.map(partial(_on, level, more), runs, executor)
