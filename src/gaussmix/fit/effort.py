@@ -15,7 +15,7 @@ from gaussmix.moments import FULL, POOLED
 
 _SMALL: Final = 5_000  # rows that are searched as a whole if the work allows it
 _LEAST_ROWS: Final = 2_000  # of a sample
-_MAX_VALUES: Final = 4_000_000  # of a sample: 32 MB
+MAX_VALUES: Final = 4_000_000  # of a sample: 32 MB
 _EXP: Final = 20.0  # flops of one exponential
 _FREE: Final = 6e9  # flops that are allowed for any data: a quarter of a second or so
 _FREE_SMALL: Final = 6e10  # where there are few rows
@@ -117,4 +117,4 @@ def _sample_size(wanted: int, n_rows: int, n_features: int) -> int:
     size = max(_LEAST_ROWS, wanted)
     if n_rows <= _SMALL or 2 * size > n_rows:
         size = n_rows
-    return min(size, _MAX_VALUES // n_features)
+    return min(size, MAX_VALUES // n_features)

@@ -73,8 +73,8 @@ class Portfolio:
         if index < len(self.given):
             return self.given[index]
         index -= len(self.given)
-        kinds = self._first if index < len(self._first) else _IN_TURN
-        kind = kinds[index if index < len(self._first) else (index - len(self._first)) % len(_IN_TURN)]
+        later = index - len(self._first)
+        kind = self._first[index] if later < 0 else _IN_TURN[later % len(_IN_TURN)]
         return self.mixture(KINDS[kind](self, rng))
 
     def broad(self, rng: np.random.Generator) -> Mixture:
@@ -82,9 +82,13 @@ class Portfolio:
         return self.mixture(_random_means(self, rng))
 
     def mixture(self, groups: Groups) -> Mixture:
-        """Return the mixture of some groups, each lent a row of the covariance pooled within them."""
+        """Return the mixture of some groups, made regular."""
+        return self.regular(groups).as_mixture(self.family, self.prior)
+
+    def regular(self, groups: Groups) -> Groups:
+        """Return the groups, each lent a row of the covariance pooled within them, so that none is singular."""
         one_row = float(self.sample.weight.sum()) / len(self.possible)
-        return groups.lent(one_row).raised(self.prior.added_variance).as_mixture(self.family, self.prior)
+        return groups.lent(one_row).raised(self.prior.added_variance)
 
     def groups(self, labels: IntArray, n_groups: int) -> Groups:
         """Return the groups of labelled rows; one without rows stands in the middle."""
@@ -202,8 +206,7 @@ def _merged(portfolio: Portfolio, rng: np.random.Generator) -> Groups:
     if K > _MOST_MERGED:
         return _k_means_plus_plus(portfolio, Z, rng)
     cells = portfolio.groups(nearest(Z, portfolio.seeds(Z, n_cells, rng)), n_cells)
-    one_row = float(portfolio.sample.weight.sum()) / len(portfolio.possible)
-    return cells.lent(one_row).raised(portfolio.prior.added_variance).reduced(K)[0]
+    return portfolio.regular(cells).reduced(K)[0]
 
 
 def _random_means(portfolio: Portfolio, rng: np.random.Generator) -> Groups:

@@ -15,7 +15,7 @@ import numpy as np
 
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.executor import Executor, Serial
-from gaussmix.fit.effort import plan_search
+from gaussmix.fit.effort import MAX_VALUES, plan_search
 from gaussmix.fit.em import FitResult, fit_em
 from gaussmix.fit.initialization import Sample
 from gaussmix.fit.level import Level, Run
@@ -31,7 +31,6 @@ from gaussmix.types import Float64Array
 _LEAST_ROWS: Final = 5_000
 _ROWS_PER_PARAMETER: Final = 10  # with fewer, small components have no rows in the sample
 _GROWTH: Final = 4
-_MAX_VALUES: Final = 4_000_000  # of a sample: 32 MB
 _TRIALS: Final = 6
 _TRIAL_ITERATIONS: Final = 10  # fewer tell little about where a start will end
 _FINALISTS: Final = 2
@@ -67,7 +66,7 @@ def levels(n_rows: int, n_features: int, n_parameters: int) -> list[int]:
     """Return the sizes of the samples to climb, smallest first; none if all rows are few enough."""
     sizes = []
     size = max(_LEAST_ROWS, _ROWS_PER_PARAMETER * n_parameters)
-    while size * _GROWTH <= n_rows and size * n_features <= _MAX_VALUES:
+    while size * _GROWTH <= n_rows and size * n_features <= MAX_VALUES:
         sizes.append(size)
         size *= _GROWTH
     return sizes
@@ -169,7 +168,7 @@ def _nested_samples(source: Source, size: int, rng: np.random.Generator) -> list
     if size >= source.n_rows:
         return [source]
     sizes = [size]
-    while sizes[-1] * _GROWTH**2 <= source.n_rows and sizes[-1] * _GROWTH * source.n_features <= _MAX_VALUES:
+    while sizes[-1] * _GROWTH**2 <= source.n_rows and sizes[-1] * _GROWTH * source.n_features <= MAX_VALUES:
         sizes.append(sizes[-1] * _GROWTH)
     samples = [sample_rows(source, sizes[-1], rng)]
     for smaller in reversed(sizes[:-1]):
