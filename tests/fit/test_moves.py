@@ -6,10 +6,10 @@ import pytest
 from gaussmix.covariance import FAMILIES
 from gaussmix.executor import Serial, Threads
 from gaussmix.fit import Sample
-from gaussmix.fit.groups import Groups
 from gaussmix.fit.level import Level
 from gaussmix.fit.moves import _best_cut, _nearer, _skewed_direction, _standardized, split_and_merge
 from gaussmix.fit.portfolio import Portfolio
+from gaussmix.model.groups import Groups
 from gaussmix.moments import DIAGONAL, FULL, TRACE
 from gaussmix.source import ArraySource
 

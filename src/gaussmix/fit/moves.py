@@ -16,11 +16,11 @@ import numpy as np
 
 from gaussmix.covariance import FAMILIES
 from gaussmix.executor import Executor
-from gaussmix.fit.groups import Groups
 from gaussmix.fit.k_means import k_means_plus_plus, nearest
 from gaussmix.fit.level import Level, Run
 from gaussmix.fit.portfolio import Portfolio
 from gaussmix.model import Mixture
+from gaussmix.model.groups import Groups
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE
 from gaussmix.prior import Flat
 from gaussmix.source import ArraySource

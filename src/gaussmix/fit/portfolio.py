@@ -15,10 +15,10 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial import cKDTree
 
 from gaussmix.covariance import CovarianceFamily
-from gaussmix.fit.groups import Groups
 from gaussmix.fit.initialization import Sample
 from gaussmix.fit.k_means import k_means_plus_plus, nearest
 from gaussmix.model import Mixture
+from gaussmix.model.groups import Groups
 from gaussmix.prior import Prior
 from gaussmix.types import Float64Array, IntArray
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gaussmix.covariance import CovarianceFamily, Covariances, resolve_family
 from gaussmix.errors import DataError, ParameterError
+from gaussmix.model.distribution import Algebra, Divergence, Interchange, Landscape, Probability
 from gaussmix.moments import Moments
 from gaussmix.prior import FLOOR, Flat, Prior
 from gaussmix.source import ArraySource, require_finite
@@ -20,7 +21,7 @@ _SUM_TOLERANCE: Final = 1e-6  # how far from 1 the sum of given weights may be
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(Probability, Algebra, Landscape, Divergence, Interchange):
     """Describe a Gaussian mixture: density, posteriors, sampling, and one step of EM.
 
     Build it with ``Mixture.from_parameters``, or take ``estimator.mixture_`` of a fit.

@@ -11,11 +11,11 @@ import numpy as np
 
 from gaussmix.fit.spurious import least_eigenvalue_ratios
 from gaussmix.model import Mixture
+from gaussmix.model.distribution.overlap import n_draws, overlap
 from gaussmix.selection.diagnosis import model_rules, row_rules, run_rules
 from gaussmix.selection.diagnosis.conditioning import Conditioning, conditioning, flattest_features
 from gaussmix.selection.diagnosis.finding import Finding
 from gaussmix.selection.diagnosis.normality import holm
-from gaussmix.selection.diagnosis.overlap import n_draws, overlap
 from gaussmix.selection.diagnosis.row_evidence import RowEvidence, effective_rows_of
 from gaussmix.types import Float64Array
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import ndtr
 
 from gaussmix import Mixture
-from gaussmix.selection.diagnosis.overlap import n_draws, overlap
+from gaussmix.model.distribution.overlap import n_draws, overlap
 
 
 @pytest.mark.parametrize("weight", [0.5, 0.8])

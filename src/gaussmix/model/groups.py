@@ -9,7 +9,7 @@ import numpy as np
 
 from gaussmix import kernel
 from gaussmix.covariance import CovarianceFamily
-from gaussmix.model import Mixture
+from gaussmix.model.mixture import Mixture
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Scatter, buffer_size
 from gaussmix.prior import Prior
 from gaussmix.types import Float64Array, FloatArray, IntArray

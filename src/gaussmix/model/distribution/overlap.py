@@ -14,12 +14,14 @@ algorithms, Journal of Computational and Graphical Statistics 19.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gaussmix.model import Mixture
 from gaussmix.types import Float64Array
+
+if TYPE_CHECKING:
+    from gaussmix.model.mixture import Mixture
 
 _MOST_DRAWS, _LEAST_DRAWS = 4_000, 64  # of each component
 _WORK: Final = 4e8  # flops, about

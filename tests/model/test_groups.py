@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gaussmix.covariance import FAMILIES
-from gaussmix.fit.groups import Groups
+from gaussmix.model.groups import Groups
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE
 
 from ..mixtures import REPRESENTATIVES, assert_same_mixture, flat, make_mixture, make_rows
