@@ -11,6 +11,9 @@ import click
 
 from benchmark import (
     acceleration,
+    anomaly,
+    classification,
+    conditioning,
     defaults,
     families,
     fits,
@@ -41,6 +44,9 @@ GROUPS: Final[list[Callable[[Settings], Iterator[Row]]]] = [
     acceleration.measure,
     defaults.measure,
     real.measure,
+    anomaly.measure,
+    classification.measure,
+    conditioning.measure,
 ]
 _SEEDS, _QUICK_SEEDS = 20, 5
 
@@ -97,6 +103,9 @@ def main(
       acceleration    passes with and without it                     5
       defaults        whole fits with defaults                      10
       real            whole fits with defaults on real data         15
+      anomaly         outliers found, and false alarms               5
+      classification  classes as mixtures against R's mclust        40
+      conditioning    many rows conditioned at once beside gmr       1
     """
     peers = [] if no_peers else available(lambda name: not peer or name in peer, say)
     patience = QUICK if quick else PATIENT

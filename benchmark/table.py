@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 OURS = "gaussmix"
 ITSELF = "itself"  # gaussmix on float64 data, or on one thread
-CONTENDERS = ["scikit-learn", "oneDAL", "Armadillo", ITSELF]
+CONTENDERS = ["scikit-learn", "oneDAL", "Armadillo", "gmr", ITSELF]
 SHARE = "share"
 SEEDS = "seeds"
 

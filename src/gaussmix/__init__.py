@@ -6,21 +6,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gaussmix.application import MixtureClassifier, MixtureOutlierDetector, MixtureRegressor
     from gaussmix.estimator import GaussianMixture, GaussianMixtureSearch
     from gaussmix.model import Mixture
     from gaussmix.persistence import load, save
+    from gaussmix.selection import MergedMixture, MergeTree, merge_components
 
     __version__: str
 
 _HOMES = {
     "GaussianMixture": "gaussmix.estimator",
     "GaussianMixtureSearch": "gaussmix.estimator",
+    "MergeTree": "gaussmix.selection",
+    "MergedMixture": "gaussmix.selection",
     "Mixture": "gaussmix.model",
+    "MixtureClassifier": "gaussmix.application",
+    "MixtureOutlierDetector": "gaussmix.application",
+    "MixtureRegressor": "gaussmix.application",
     "load": "gaussmix.persistence",
+    "merge_components": "gaussmix.selection",
     "save": "gaussmix.persistence",
 }
 
-__all__ = ["GaussianMixture", "GaussianMixtureSearch", "Mixture", "__version__", "load", "save"]
+__all__ = [
+    "GaussianMixture",
+    "GaussianMixtureSearch",
+    "MergeTree",
+    "MergedMixture",
+    "Mixture",
+    "MixtureClassifier",
+    "MixtureOutlierDetector",
+    "MixtureRegressor",
+    "__version__",
+    "load",
+    "merge_components",
+    "save",
+]
 
 
 def __getattr__(name: str) -> Any:

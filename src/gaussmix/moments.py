@@ -169,3 +169,16 @@ class Moments:
         safe = count if count.min() > 0 else np.where(count > 0, count, 1.0)
         shift = self.first / safe[:, None]
         return count, self.reference + shift, self.scatter.about_mean(self.second, count, shift)
+
+    def about(self, points: Float64Array) -> Moments:
+        """Return the same moments about other reference points, shape (K, D), near the components' means."""
+        if points is self.reference:
+            return self
+        count, offset = self.count, points - self.reference
+        first = self.first - count[:, None] * offset
+        _, means, scatter = self.about_means()
+        # W + n d dᵀ, written as W less what a shift of the mean by d takes away.
+        nothing = np.zeros_like(scatter)
+        second = scatter - self.scatter.about_mean(nothing, count, means - points)
+        head = np.concatenate([self.buffer[: _HEADER + len(count)], first.ravel()])
+        return Moments(np.concatenate([head, second.ravel()]), points, self.scatter)

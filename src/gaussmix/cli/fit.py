@@ -118,7 +118,7 @@ def fit(
     check_output(output, [data], [MODEL_SUFFIX])
     from gaussmix.cli.rows import open_data
 
-    source = open_data(data, columns, weights)
+    source = open_data(data, columns, weights, missing=True)
     if output is not None:
         check_names(source)
     try:

@@ -33,7 +33,7 @@ def predict(model: str, data: str, proba: bool, columns: tuple[str, ...] | None,
     from gaussmix.persistence import load
 
     saved = load(model)
-    source = open_for_model(data, saved, columns)
+    source = open_for_model(data, saved, columns, missing=True)
     mixture = saved.mixture
     if proba:
         names = [f"component_{k}" for k in range(mixture.n_components)]

@@ -22,7 +22,13 @@ BLOCK_ROWS = 65_536
 STANDARD_INPUT = "-"
 
 
-def open_data(data: str, columns: Sequence[str] | None = None, weights: str | None = None) -> Source:
+def open_data(
+    data: str,
+    columns: Sequence[str] | None = None,
+    weights: str | None = None,
+    *,
+    missing: bool = False,
+) -> Source:
     """Return the rows of a file, or of CSV on standard input.
 
     Parameters
@@ -33,21 +39,25 @@ def open_data(data: str, columns: Sequence[str] | None = None, weights: str | No
         Columns to use; all by default, but that of the weights.
     weights : str, optional
         The column of sample weights.
+    missing : bool
+        Whether an empty cell is a missing value; refused otherwise.
     """
     if data == STANDARD_INPUT:
         with _spooled() as path:
-            return _open(path, "standard input", columns, weights)
-    return _open(data, data, columns, weights)
+            return _open(path, "standard input", columns, weights, missing=missing)
+    return _open(data, data, columns, weights, missing=missing)
 
 
-def open_for_model(data: str, saved: SavedModel, columns: Sequence[str] | None = None) -> Source:
+def open_for_model(
+    data: str, saved: SavedModel, columns: Sequence[str] | None = None, *, missing: bool = False
+) -> Source:
     """Return the rows of a file with the features of a model, found by their names in any order.
 
     Columns that the model does not know are left out. Where model or file have no names, or ``columns`` are
     given, the number of columns must fit.
     """
     names = saved.feature_names if columns is None and not data.lower().endswith(".npy") else columns
-    source = open_data(data, names)
+    source = open_data(data, names, missing=missing)
     expected = saved.mixture.n_features
     if source.n_features != expected:
         raise DataError(
@@ -64,20 +74,22 @@ def blocks(source: Source) -> Iterator[FloatArray]:
         yield X
 
 
-def _open(path: str, name: str, columns: Sequence[str] | None, weights: str | None) -> Source:
+def _open(
+    path: str, name: str, columns: Sequence[str] | None, weights: str | None, *, missing: bool
+) -> Source:
     from gaussmix.source import as_source
 
     try:
         if weights is None:
-            return as_source(path, columns=columns)
+            return as_source(path, columns=columns, missing=missing)
         weight = as_source(path, columns=[weights])
         if columns is None:
-            columns = [name for name in as_source(path).feature_names or () if name != weights]
+            columns = [name for name in as_source(path, missing=missing).feature_names or () if name != weights]
             if not columns:
                 raise ParameterError(
                     f"{weights!r} is the only column: there are no features beside the weights"
                 )
-        return as_source(path, columns=columns, sample_weight=_column(weight))
+        return as_source(path, columns=columns, sample_weight=_column(weight), missing=missing)
     except (DataError, ParameterError) as error:
         # The advice is for Python: here the same choice is an option, and a file may stand for a pipe.
         message = str(error).replace("columns=[...]", "--columns").replace(path, name)

@@ -127,7 +127,7 @@ def select(
     check_output(table, [data], [TABLE_SUFFIX], option="--table")
     from gaussmix.cli.rows import open_data
 
-    source = open_data(data, columns, weights)
+    source = open_data(data, columns, weights, missing=True)
     if output is not None:
         check_names(source)
     try:

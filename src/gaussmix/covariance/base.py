@@ -140,6 +140,17 @@ class Covariances(ABC):
         """Return the covariances of the listed components only."""
 
     @abstractmethod
+    def refined(self) -> Covariances:
+        """Return the same covariances, factorised to full precision where they are ill-conditioned.
+
+        For densities that are asked for once; EM does not need it.
+        """
+
+    @abstractmethod
+    def marginal(self, features: IntArray) -> Covariances:
+        """Return the covariances of the listed features only, in this representation."""
+
+    @abstractmethod
     def movement(self, previous: Any) -> float:
         """Return Σ_k Σ_ab (Δσ_kab / (s_ka s_kb))², the squared relative movement since ``previous``.
 

@@ -16,7 +16,7 @@ Mahalanobis distance is |L(x − μ)|²; for diagonal and spherical matrices it 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, TypeVar
 
 import numpy as np
@@ -25,6 +25,7 @@ from scipy.linalg import solve_triangular
 from gaussmix import kernel, linalg
 from gaussmix.covariance.base import Covariances, Steps
 from gaussmix.covariance.factor import LAPACK_FROM, factorize, inverse_root, raise_diagonal
+from gaussmix.covariance.refinement import refined
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Moments, Scatter, buffer_size
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
@@ -163,6 +164,13 @@ class Dense(Stored):
     def select(self, components: IntArray) -> Dense:
         return _select(self, components)
 
+    def refined(self) -> Dense:
+        factors, log_det = refined(self.covariances, self.precision, self.log_det)
+        return replace(self, precision=factors, log_det=log_det)
+
+    def marginal(self, features: IntArray) -> Dense:
+        return Dense.from_covariances(np.ascontiguousarray(self.covariances[:, features[:, None], features]))
+
     def movement(self, previous: Dense) -> float:
         return _relative_square(self.covariances - previous.covariances, self.standard_deviations())
 
@@ -219,6 +227,13 @@ class Shared(Stored):
             n, self.n_features, self.covariances, self.precision, self.log_det[:n], self.singular[:n]
         )
 
+    def refined(self) -> Shared:
+        factors, log_det = refined(self.covariances[None], self.precision[None], self.log_det[:1])
+        return replace(self, precision=factors[0], log_det=log_det.repeat(self.n_components))
+
+    def marginal(self, features: IntArray) -> Shared:
+        return Shared.from_covariance(self.covariances[features[:, None], features], self.n_components)
+
     def movement(self, previous: Shared) -> float:
         delta = self.covariances - previous.covariances
         return _relative_square(delta[None], self.standard_deviations()[:1])
@@ -268,6 +283,12 @@ class Diagonal(Stored):
     def select(self, components: IntArray) -> Diagonal:
         return _select(self, components)
 
+    def refined(self) -> Diagonal:
+        return self
+
+    def marginal(self, features: IntArray) -> Diagonal:
+        return Diagonal.from_variances(np.ascontiguousarray(self.covariances[:, features]))
+
     def movement(self, previous: Diagonal) -> float:
         return float(np.square((self.covariances - previous.covariances) / self.covariances).sum())
 
@@ -315,6 +336,12 @@ class Spherical(Stored):
 
     def select(self, components: IntArray) -> Spherical:
         return _select(self, components)
+
+    def refined(self) -> Spherical:
+        return self
+
+    def marginal(self, features: IntArray) -> Spherical:
+        return Spherical.from_variances(self.covariances, len(features))
 
     def movement(self, previous: Spherical) -> float:
         change = (self.covariances - previous.covariances) / self.covariances

@@ -19,7 +19,7 @@ from gaussmix.executor import Executor
 from gaussmix.fit import Convergence, Sample, is_spurious, sample_rows
 from gaussmix.model import Mixture
 from gaussmix.selection import Cell, Fitted, Outcome, agreement, embedded, held_out, measure, unsupported
-from gaussmix.source import Source
+from gaussmix.source import IncompleteRows, Source
 from gaussmix.source.blocks import block_rows
 
 _DISTINCT_ROWS: Final = 100_000  # that are looked at to tell how many are distinct
@@ -38,6 +38,7 @@ class Rows:
 
     def __init__(self, source: Source, cells: Sequence[Cell], reg_covar: float, executor: Executor) -> None:
         self.source = source
+        self._known = IncompleteRows.of(source) if source.incomplete else source
         self._problems = {
             _kind(cell): Problem.of(
                 source, executor, cell.family, 1, reg_covar, equal_weights=cell.equal_weights
@@ -53,16 +54,17 @@ class Rows:
             family=cell.family,
             n_components=K,
             executor=executor,
-            partitions=self.source.partitions(block_rows(N, D, K)),
+            partitions=self._known.partitions(block_rows(N, D, K)),
         )
 
     @cached_property
     def n_distinct(self) -> int:
         """Number of distinct rows of positive weight; where rows abound, as far as a sample tells."""
         rng = np.random.default_rng(0)
-        sample = sample_rows(self.source, _DISTINCT_ROWS, rng)
+        problem = next(iter(self._problems.values()))
+        sample = sample_rows(problem.source, _DISTINCT_ROWS, rng)
         weight = np.ones(sample.n_rows) if sample.sample_weight is None else sample.sample_weight
-        unit = np.sqrt(next(iter(self._problems.values())).variance)
+        unit = np.sqrt(problem.variance)
         found = Sample(sample.take(np.arange(sample.n_rows)), weight, unit).n_distinct()
         return self.source.n_rows if found == sample.n_rows else found
 
@@ -176,7 +178,8 @@ class CellFitter:
         problem = replace(problem, given=given)
         with np.errstate(under="ignore"):
             trained, complaints = estimator._best(problem)
-            evidence = measure(trained.result.model, problem.partitions, self._executor)
+            size = block_rows(problem.rows.n_rows, problem.rows.n_features, cell.n_components)
+            evidence = measure(trained.result.model, problem.rows.partitions(size), self._executor)
             spurious = is_spurious(trained.result.model)
         if spurious:
             complaints.append(

@@ -33,6 +33,7 @@ CONSTRAINTS: Final[dict[str, Any]] = {
     "weights_init": ["array-like", None],
     "means_init": ["array-like", None],
     "precisions_init": ["array-like", None],
+    "frozen": [str, list, tuple, dict, None],
     "random_state": ["random_state"],
     "warm_start": ["boolean"],
     "verbose": ["verbose"],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from gaussmix.estimator.completion import filled
 from gaussmix.estimator.rows import prediction_source
 from gaussmix.estimator.threads import single_threaded_blas
 
@@ -30,7 +31,7 @@ class Diagnosed:
         Parameters
         ----------
         X : array-like, dataframe, path or Source, of shape (n, D)
-            Best the rows of the fit.
+            Best the rows of the fit. Missing values are drawn from the mixture, given the observed ones.
         sample_weight : array-like of shape (n,), optional
 
         Returns
@@ -41,17 +42,19 @@ class Diagnosed:
         from gaussmix.selection.diagnosis import gather
 
         check_is_fitted(self)
-        source = prediction_source(self, X, sample_weight)
+        source = prediction_source(self, X, sample_weight, missing=True)
         fitted: Any = self
         with single_threaded_blas(source.n_features):
-            return self._diagnosis(gather(fitted.mixture_, source, thorough=True))
+            rows = filled(source, fitted.mixture_) if source.incomplete else source
+            return self._diagnosis(gather(fitted.mixture_, rows, thorough=True))
 
-    def _note(self, trained: Trained, source: Source) -> None:
+    def _note(self, trained: Trained, rows: Source) -> None:
         """Keep what a diagnosis needs to know of the fit: numbers, no rows."""
         from gaussmix.selection.diagnosis import gather
 
+        model = trained.result.model
         self.optima_ = trained.optima
-        self._row_evidence = gather(trained.result.model, source)
+        self._row_evidence = gather(model, filled(rows, model) if rows.incomplete else rows)
 
     def _diagnosis(self, evidence: Any) -> Diagnosis:
         from gaussmix.selection.diagnosis import FitRecord, diagnose

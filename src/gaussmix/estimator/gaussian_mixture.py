@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -14,9 +15,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.covariance import CovarianceFamily, resolve_family
-from gaussmix.errors import DataError, DegenerateWarning
+from gaussmix.errors import DataError, DegenerateWarning, ParameterError
 from gaussmix.estimator.constraints import CONSTRAINTS
 from gaussmix.estimator.diagnosed import Diagnosed
+from gaussmix.estimator.frozen import frozen_prior
+from gaussmix.estimator.labels import partial_labels
 from gaussmix.estimator.parameters import (
     check_means,
     check_memory,
@@ -30,13 +33,14 @@ from gaussmix.estimator.rows import features_kept_on_error, prediction_source, t
 from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
 from gaussmix.estimator.training import Trained, Training
+from gaussmix.estimator.uncertain import Uncertain
 from gaussmix.fit import FitResult
 from gaussmix.model import Mixture, evaluate
 from gaussmix.source import Source
 from gaussmix.types import Assignment, Effort, Float64Array, FloatArray, IntArray, OnDegenerate
 
 
-class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimator):
+class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, BaseEstimator):
     """Fit a Gaussian mixture by EM; a drop-in for ``sklearn.mixture.GaussianMixture``.
 
     Parameters
@@ -82,6 +86,9 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
         Without the other two, each row starts with the nearest of these means.
     precisions_init : array-like, optional
         Inverse covariances, in the shape of ``precisions_``.
+    frozen : str, sequence of str or dict, optional
+        What the fit does not move from the given ``weights_init``, ``means_init`` or ``precisions_init``: "weights",
+        "means" or "covariances", or a dict that names the components, such as ``{"means": [0, 2]}``.
     random_state : int, RandomState instance or None, default=None
     warm_start : bool, default=False
         Go on from the last fit.
@@ -165,6 +172,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
         weights_init: Any = None,
         means_init: Any = None,
         precisions_init: Any = None,
+        frozen: Any = None,
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -186,6 +194,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
         self.weights_init = weights_init
         self.means_init = means_init
         self.precisions_init = precisions_init
+        self.frozen = frozen
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -201,8 +210,11 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
         Parameters
         ----------
         X : array-like, dataframe, path or Source, of shape (N, D)
-            Rows. A path ends in .npy, .csv, .tsv, .parquet, .arrow or .feather.
-        y : ignored
+            Rows. A path ends in .npy, .csv, .tsv, .parquet, .arrow or .feather. NaN is a value missing at random: the
+            likelihood is that of the observed values (Little & Rubin 2002).
+        y : array-like of shape (N,), optional
+            Ignored, unless it holds integers some of which are -1: then the others are the components 0 to K - 1 of
+            their rows, and those of -1 are estimated.
         sample_weight : array-like of shape (N,), optional
             A row of weight w counts as w rows; weights of a common factor give the same fit.
 
@@ -218,15 +230,15 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
         DegenerateError
             If a component collapses and ``on_degenerate="raise"``.
         """
-        self._fit(X, sample_weight)
+        self._fit(X, sample_weight, y)
         return self
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
-        problem = self._fit(X, sample_weight)
-        labels: IntArray = evaluate.predict(self.mixture_, problem.source, problem.executor)
+        problem = self._fit(X, sample_weight, y)
+        labels: IntArray = evaluate.predict(self.mixture_, problem.rows, problem.executor)
         return labels
 
     def predict(self, X: Any) -> IntArray:
@@ -244,7 +256,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean log-density per row (or unit of weight), in nats."""
         check_is_fitted(self)
-        source = prediction_source(self, X, sample_weight)
+        source = prediction_source(self, X, sample_weight, missing=True)
         with single_threaded_blas(source.n_features):
             return evaluate.score(self.mixture_, source, executor_for(self.n_jobs))
 
@@ -257,6 +269,29 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
         """Return Akaike's information criterion on ``X``; lower is better (Akaike 1974)."""
         log_likelihood, _ = self._log_likelihood(X)
         return -2 * log_likelihood + 2 * self._n_parameters()
+
+    def impute(self, X: Any, *, draw: bool = False, random_state: Any = None) -> FloatArray:
+        """Return the rows with missing values filled in; see ``Mixture.impute``.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n, D)
+            NaN is a missing value.
+        draw : bool, default=False
+            Draw the values from their conditional distributions, instead of the conditional means.
+        random_state : numpy.random.Generator or seed, optional
+            Of the draws.
+
+        Returns
+        -------
+        ndarray of shape (n, D)
+        """
+        check_is_fitted(self)
+        source = prediction_source(self, X, missing=True)
+        rows = source.take(np.arange(source.n_rows))
+        mixture: Mixture = self.mixture_
+        with single_threaded_blas(source.n_features):
+            return mixture.impute(rows, draw=draw, random_state=random_state)
 
     def sample(self, n_samples: int = 1) -> tuple[Float64Array, IntArray]:
         """Draw rows from the fitted mixture.
@@ -275,19 +310,24 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
         mixture: Mixture = self.mixture_
         return mixture.sample(n_samples, self._generator())
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
 
-    def _fit(self, X: Any, sample_weight: Any) -> Problem:
+    def _fit(self, X: Any, sample_weight: Any, y: Any) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
         if sample_weight is not None and isinstance(sample_weight, Real):
             raise DataError("sample_weight should have one value for each row")
         with features_kept_on_error(self), np.errstate(under="ignore"):
             source = self._source(X, sample_weight)
             with single_threaded_blas(source.n_features):
-                problem = self._problem(source)
+                problem = self._problem(source, partial_labels(y, source.n_rows, self.n_components))
                 trained, complaints = self._best(problem)
-                self._note(trained, source)
+                self._note(trained, problem.rows)
         self._set_fitted(trained)
         self._warn(trained.result, complaints)
         return problem
@@ -295,7 +335,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
     def _source(self, X: Any, sample_weight: Any) -> Source:
         """Check rows against parameters."""
         K = self.n_components
-        source = training_source(self, X, sample_weight)
+        source = training_source(self, X, sample_weight, missing=True)
         if source.n_rows < K:
             raise DataError(
                 f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {source.n_rows}"
@@ -303,13 +343,20 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
         check_memory(K, source.n_features, resolve_family(self.covariance_type, source.n_features))
         return source
 
-    def _problem(self, source: Source) -> Problem:
+    def _problem(self, source: Source, labels: IntArray | None) -> Problem:
         """Measure the rows."""
-        family = resolve_family(self.covariance_type, source.n_features)
-        executor = executor_for(self.n_jobs)
-        return Problem.of(
-            source, executor, family, self.n_components, self.reg_covar, equal_weights=self.equal_weights
+        problem = Problem.of(
+            source,
+            executor_for(self.n_jobs),
+            resolve_family(self.covariance_type, source.n_features),
+            self.n_components,
+            self.reg_covar,
+            equal_weights=self.equal_weights,
+            labels=labels,
         )
+        if labels is not None and self.on_degenerate == "drop":
+            raise ParameterError("on_degenerate='drop' would drop a label of y: use 'floor' or 'restart'")
+        return replace(problem, prior=frozen_prior(self, problem)) if self.frozen is not None else problem
 
     def _best(self, problem: Problem) -> tuple[Trained, list[str]]:
         """Run EM from each start, or on from the last fit; return the best, and what is to be warned of."""
@@ -371,14 +418,14 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, DensityMixin, BaseEstimat
 
     def _evaluated(self, function: Any, X: Any) -> Any:
         check_is_fitted(self)
-        source = prediction_source(self, X)
+        source = prediction_source(self, X, missing=True)
         with single_threaded_blas(source.n_features):
             return function(self.mixture_, source, executor_for(self.n_jobs))
 
     def _log_likelihood(self, X: Any) -> tuple[float, int]:
         """Return the total log-likelihood of ``X`` and its number of rows."""
         check_is_fitted(self)
-        source = prediction_source(self, X)
+        source = prediction_source(self, X, missing=True)
         with single_threaded_blas(source.n_features):
             return evaluate.score(
                 self.mixture_, source, executor_for(self.n_jobs)

@@ -167,7 +167,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like, dataframe, path or Source, of shape (N, D)
-            Rows, as for ``GaussianMixture``.
+            Rows, as for ``GaussianMixture``. NaN is a value missing at random.
         y : ignored
         sample_weight : array-like of shape (N,), optional
             A row of weight w counts as w rows.
@@ -253,6 +253,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like, dataframe, path or Source, of shape (N, D)
+            Without missing values.
         n_components : iterable of int, optional
             K, in ascending order; 1, 2, ... without end by default.
         covariance_type : str or CovarianceFamily, optional
@@ -269,7 +270,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
             With ``n_components``, ``statistic``, ``p_value`` and the ``simulated`` statistics.
         """
         check_is_fitted(self)
-        source = self._checked(X, sample_weight)
+        source = self._checked(X, sample_weight, missing=False)  # what is simulated misses nothing
         family = self.best_covariance_type_ if covariance_type is None else covariance_type
         families = families_of([family], source.n_features)
         wanted = itertools.count(1) if n_components is None else n_components
@@ -277,6 +278,11 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
             return self._cell_search(source).bootstrap(
                 families, self.best_equal_weights_, wanted, n_bootstrap, level
             )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_estimator_")
@@ -286,7 +292,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         criteria = criteria_of(self.criterion)
         self._seed = self._entropy()
         with features_kept_on_error(self):
-            source = training_source(self, X, sample_weight)
+            source = training_source(self, X, sample_weight, missing=True)
             families = families_of(self.covariance_type, source.n_features)
             cells = cells_of(self.n_components, families, self.equal_weights)
             limits = limits_of(criteria[0], self.time_budget, abandon=self.abandon)
@@ -341,9 +347,9 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
                 setattr(estimator, name, getattr(self, name))
         return estimator
 
-    def _checked(self, X: Any, sample_weight: Any = None) -> Source:
+    def _checked(self, X: Any, sample_weight: Any = None, *, missing: bool = True) -> Source:
         check_is_fitted(self)
-        return prediction_source(self, X, sample_weight)
+        return prediction_source(self, X, sample_weight, missing=missing)
 
     def _entropy(self) -> Any:
         if isinstance(self.random_state, Integral):

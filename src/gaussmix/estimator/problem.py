@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import DataError
+from gaussmix.estimator.completion import completed, filled, observed_mean_and_variance
+from gaussmix.estimator.labels import in_order_of
 from gaussmix.estimator.parameters import feature_units
 from gaussmix.executor import Executor
 from gaussmix.fit import EStep, FitResult
 from gaussmix.model import Mixture
-from gaussmix.prior import FLOOR, Flat
-from gaussmix.source import Source
+from gaussmix.prior import FLOOR, Flat, Prior
+from gaussmix.source import IncompleteRows, Source
 from gaussmix.source.blocks import block_rows
-from gaussmix.types import BoolArray, Float64Array
+from gaussmix.types import BoolArray, Float64Array, IntArray
 
 _FLOAT32_VARIANCES: Final = (1e-30, 1e30)  # within them, squares in float32 keep their digits
 
@@ -28,7 +30,10 @@ class Problem:
 
     Attributes
     ----------
+    rows : Source
+        As the user gave them.
     source : Source
+        The same rows with missing values filled in, for starts and samples.
     executor : Executor
     family : CovarianceFamily
     n_components : int
@@ -36,46 +41,69 @@ class Problem:
         Squared units of the features.
     constant : ndarray of shape (D,)
         Which features have one value only.
-    prior : Flat
+    prior : Prior
     partitions : sequence of Partition
+        What EM passes over: the rows, in groups where not all is known of them.
+    labels : ndarray of shape (N,), or None
+        The component of each row, −1 where it is unknown.
     given : sequence of Mixture
         Good starts for the search of ``init_params="auto"``, if any are known.
     """
 
+    rows: Source
     source: Source
     executor: Executor
     family: CovarianceFamily
     n_components: int
     variance: Float64Array
     constant: BoolArray
-    prior: Flat
+    prior: Prior
     partitions: Any
+    labels: IntArray | None = None
     given: Sequence[Mixture] = ()
 
     @classmethod
     def of(
         cls,
-        source: Source,
+        rows: Source,
         executor: Executor,
         family: CovarianceFamily,
         n_components: int,
         reg_covar: float,
         *,
         equal_weights: bool = False,
+        labels: IntArray | None = None,
     ) -> Problem:
-        """Measure the data: one pass for the variances."""
-        partitions = source.partitions(block_rows(source.n_rows, source.n_features, n_components))
-        mean, variance = _mean_and_variance(source, partitions, executor)
+        """Measure the data: one pass for the variances; where values are missing, some more to fill them in."""
+        size = block_rows(rows.n_rows, rows.n_features, n_components)
+        if rows.incomplete:
+            mean, variance = observed_mean_and_variance(rows)
+            source = completed(rows, mean, variance, executor)
+        else:
+            source = rows
+            mean, variance = _mean_and_variance(rows, rows.partitions(size), executor)
         unit, constant = feature_units(mean, variance)
         if family.invariance == "orthogonal":
             unit = np.full_like(unit, unit.mean())
-        _check_range(source, partitions, unit, constant)
+        _check_range(source, source.partitions(size), unit, constant)
         prior = Flat(reg_covar * unit if reg_covar > 0 else None, FLOOR * unit, equal_weights)
-        return cls(source, executor, family, n_components, unit, constant, prior, partitions)
+        known: Any = rows
+        if rows.incomplete or labels is not None:
+            known = IncompleteRows.of(rows, labels, [(k,) for k in range(n_components)])
+        partitions = known.partitions(size)
+        return cls(rows, source, executor, family, n_components, unit, constant, prior, partitions, labels)
+
+    def filled_by(self, model: Mixture, seed: int) -> Problem:
+        """Return the problem with missing values drawn from a fit of the rows, so that starts see its clusters."""
+        return replace(self, source=filled(self.rows, model, seed))
+
+    def numbered(self, model: Mixture) -> Mixture:
+        """Return the mixture with its components in the order that the known labels ask for."""
+        return model if self.labels is None else in_order_of(self.labels, model, self.source)
 
     def complaints(self, result: FitResult) -> list[str]:
         """Return sentences on what the data could not support."""
-        names = self.source.feature_names
+        names = self.rows.feature_names
         said = [
             f"column {names[d] if names else d!r} is constant: its variance was set by reg_covar"
             for d in np.flatnonzero(self.constant).tolist()

@@ -12,32 +12,43 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from gaussmix.errors import DataError, DataTypeError
-from gaussmix.source import ArraySource, Source, as_source, is_table, require_finite
+from gaussmix.source import ArraySource, Source, as_source, checked, is_table
+from gaussmix.source.array import none_to_nan
 
 
-def training_source(estimator: BaseEstimator, X: Any, sample_weight: Any) -> Source:
+def training_source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, missing: bool = False) -> Source:
     """Return a source of the finite rows to fit, and set the estimator's number and names of features.
+
+    With ``missing``, NaN is a missing value.
 
     Raises
     ------
     DataError, DataTypeError, ValueError
         If rows or weights cannot be used; the message names the row or column.
     """
-    return _source(estimator, X, sample_weight, reset=True, min_rows=2)
+    return _source(estimator, X, sample_weight, reset=True, missing=missing)
 
 
-def prediction_source(estimator: BaseEstimator, X: Any, sample_weight: Any = None) -> Source:
-    """Return a source of finite rows with the features that the estimator was fitted on."""
-    return _source(estimator, X, sample_weight, reset=False, min_rows=1)
+def prediction_source(
+    estimator: BaseEstimator, X: Any, sample_weight: Any = None, *, missing: bool = False
+) -> Source:
+    """Return a source of finite rows with the features that the estimator was fitted on.
+
+    With ``missing``, NaN is a missing value.
+    """
+    return _source(estimator, X, sample_weight, reset=False, missing=missing)
 
 
-def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool, min_rows: int) -> Source:
+def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool, missing: bool) -> Source:
+    min_rows = 2 if reset else 1
     if isinstance(X, np.ma.MaskedArray):
         raise DataTypeError(
             "X is a masked array, whose mask would be ignored: fill or drop the masked values"
         )
     table = is_table(X)
     if _is_array_like(X) and not (table or isinstance(X, str | os.PathLike | Source)):
+        if isinstance(X, np.ndarray) and X.dtype == object:
+            X = none_to_nan(X)
         rows = validate_data(  # as scikit-learn does, except that a non-finite value is named below
             estimator,
             X,
@@ -46,10 +57,8 @@ def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool
             ensure_min_samples=min_rows,
             reset=reset,
         )
-        source: Source = ArraySource(rows, sample_weight)
-        require_finite(source)
-        return source
-    source = as_source(X, sample_weight=sample_weight)
+        return checked(ArraySource(rows, sample_weight), missing=missing)
+    source = as_source(X, sample_weight=sample_weight, missing=missing)
     if (table or _is_matrix(X)) and hasattr(X, "shape"):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     else:

@@ -56,6 +56,15 @@ class Starter:
         self._weights, self._means, self._covariances = weights, means, covariances
         self._too_few = False
 
+    def on(self, problem: Problem) -> Starter:
+        """Return a starter that does the same for other rows."""
+        return Starter(problem, self._init, self._weights, self._means, self._covariances)
+
+    @property
+    def source(self) -> Source:
+        """All rows, complete."""
+        return self._problem.source
+
     @property
     def random(self) -> bool:
         """Whether two starts can differ."""
@@ -95,7 +104,9 @@ class Starter:
     def _from_data(self, source: Source, rng: np.random.Generator) -> Mixture:
         problem = self._problem
         if not isinstance(self._init, str) and not callable(self._init):
-            return self._from_grouping(problem.partitions, self._init, problem.source.n_rows)
+            rows = problem.source.n_rows
+            blocks = problem.source.partitions(block_rows(rows, source.n_features, problem.n_components))
+            return self._from_grouping(blocks, self._init, rows)
         sample, source = self._sample(source, rng)
         if sample.n_distinct() < problem.n_components:  # in any of the threads that try starts
             self._too_few = True

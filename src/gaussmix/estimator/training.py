@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.starter import Starter
 from gaussmix.fit import Convergence, FitResult, Optima, fit_em, levels, rank, search_samples
 from gaussmix.model import Mixture
+
+# Searches after the first where values are missing: what was filled in for that one knew nothing of clusters.
+_FILLINGS: Final = 2
 
 
 class Observer(Protocol):
@@ -81,13 +84,25 @@ class Training:
 
     def _from_start(self, trial: int, starter: Starter, rng: np.random.Generator) -> Trained:
         self.observer.start(trial)
+        trained = self._found(starter, rng)
+        if self.problem.rows.incomplete and starter.random and self.max_iter > 0:
+            for filling in range(_FILLINGS):
+                problem = self.problem.filled_by(trained.result.model, filling)
+                again = self._found(starter.on(problem), rng)
+                trained = max(trained, again, key=lambda each: rank(each.result))
+        return trained
+
+    def _found(self, starter: Starter, rng: np.random.Generator) -> Trained:
+        """Return the run from one start."""
         if starter.searches and self.max_iter > 0:
-            return self._run(*starter.search(self.effort, rng))
-        return self._run(self._start(starter, rng), None)
+            model, optima = starter.search(self.effort, rng)
+        else:
+            model, optima = self._start(starter, rng), None
+        return self._run(self.problem.numbered(model) if starter.random else model, optima)
 
     def _start(self, starter: Starter, rng: np.random.Generator) -> Mixture:
         """Return a start, where rows abound the best of several, refined on samples."""
-        source, K = self.problem.source, self.problem.n_components
+        source, K = starter.source, self.problem.n_components
         n_parameters = self.problem.family.n_parameters(K, source.n_features) + K * (source.n_features + 1)
         sizes = levels(source.n_rows, source.n_features, n_parameters)
         if not (sizes and starter.random and K > 1 and self.max_iter > 0):

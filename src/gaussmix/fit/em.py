@@ -59,7 +59,7 @@ class EStep:
 
     def __call__(self, partition: Partition) -> Moments:
         X, weight = partition.load()
-        return self.model.e_step(X, weight, hard=self.hard)
+        return self.model.e_step(X, weight, hard=self.hard, known=partition.known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def _advance(
     Rows that fit into one block take up to ``ahead`` iterations in one call of the kernel, which gives way to the
     M-step in Python before a component collapses.
     """
-    if len(partitions) == 1 and not hard:
+    if len(partitions) == 1 and not hard and partitions[0].known is None:
         X, weight = partitions[0].load()
         least, most = _AHEAD
         stride = _Stride(*model.em_steps(X, weight, min(ahead, max(least, min(most, _AHEAD_ROWS // len(X))))))

@@ -37,6 +37,8 @@ __all__ = [
     "diagonal_moments",
     "diagonal_moments_given",
     "implementation",
+    "incomplete_log_joint",
+    "incomplete_moments",
     "name",
     "precision_cholesky",
     "shared_evaluate",
@@ -94,3 +96,5 @@ dense_moments_given = _ACTIVE.dense_moments_given
 diagonal_moments_given = _ACTIVE.diagonal_moments_given
 precision_cholesky = _ACTIVE.precision_cholesky
 em_steps = _ACTIVE.em_steps
+incomplete_moments = _ACTIVE.incomplete_moments
+incomplete_log_joint = _ACTIVE.incomplete_log_joint

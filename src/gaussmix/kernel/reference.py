@@ -15,7 +15,25 @@ from collections.abc import Callable
 import numpy as np
 import scipy.linalg
 
+from gaussmix.kernel.incomplete import incomplete_log_joint, incomplete_moments
 from gaussmix.types import BoolArray, Float64Array, FloatArray
+
+__all__ = [
+    "dense_evaluate",
+    "dense_moments",
+    "dense_moments_given",
+    "diagonal_evaluate",
+    "diagonal_moments",
+    "diagonal_moments_given",
+    "em_steps",
+    "incomplete_log_joint",
+    "incomplete_moments",
+    "precision_cholesky",
+    "shared_evaluate",
+    "shared_moments",
+    "spherical_evaluate",
+    "spherical_moments",
+]
 
 LOG_JOINT, POSTERIOR, LOG_PROB, LABELS = range(4)
 _FAR = 1e300

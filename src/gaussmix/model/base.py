@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, Self, runtime_checkable
 
+from gaussmix.source import Known
 from gaussmix.types import Float64Array, FloatArray
 
 
@@ -11,8 +12,10 @@ from gaussmix.types import Float64Array, FloatArray
 class Model(Protocol):
     """Frozen parameters. ``e_step`` summarises rows, ``m_step`` returns the next model."""
 
-    def e_step(self, X: FloatArray, weight: Float64Array | None) -> Any:
-        """Return the additive moments of one block of rows."""
+    def e_step(
+        self, X: FloatArray, weight: Float64Array | None, *, hard: bool = False, known: Known | None = None
+    ) -> Any:
+        """Return the additive moments of one block of rows; those expected, where not all is ``known`` of them."""
         ...
 
     def m_step(self, moments: Any) -> Self:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from gaussmix.covariance import CovarianceFamily, Covariances, resolve_family
 from gaussmix.errors import DataError, ParameterError
-from gaussmix.model.distribution import Algebra, Divergence, Interchange, Landscape, Probability
+from gaussmix.model.distribution import Algebra, Completion, Divergence, Interchange, Landscape, Probability
+from gaussmix.model.incomplete import evaluate_by_pattern, moments_of_known
 from gaussmix.moments import Moments
 from gaussmix.prior import FLOOR, Flat, Prior
-from gaussmix.source import ArraySource, require_finite
+from gaussmix.source import ArraySource, Known, has_missing, require_finite
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
 _LEAST_WEIGHT: Final = 1e-300  # a component without weight does not move
@@ -21,7 +22,7 @@ _SUM_TOLERANCE: Final = 1e-6  # how far from 1 the sum of given weights may be
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(Probability, Algebra, Landscape, Divergence, Interchange):
+class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchange):
     """Describe a Gaussian mixture: density, posteriors, sampling, and one step of EM.
 
     Build it with ``Mixture.from_parameters``, or take ``estimator.mixture_`` of a fit.
@@ -134,9 +135,9 @@ class Mixture(Probability, Algebra, Landscape, Divergence, Interchange):
 
     @property
     def n_parameters(self) -> int:
-        """Free parameters: of the covariances, K·D of the means, K − 1 of the weights unless they are equal."""
+        """Free parameters: of the covariances, K·D of the means, K − 1 of the weights; what is fixed is not free."""
         K, D = self.n_components, self.n_features
-        return self.family.n_parameters(K, D) + K * D + self.prior.n_weight_parameters(K)
+        return self.prior.n_parameters(self.family.n_parameters(K, D), K, D)
 
     @cached_property
     def log_weights(self) -> Float64Array:
@@ -146,11 +147,27 @@ class Mixture(Probability, Algebra, Landscape, Divergence, Interchange):
         with np.errstate(divide="ignore"):
             return np.log(self.weights)
 
-    def e_step(self, X: FloatArray, weight: Float64Array | None = None, *, hard: bool = False) -> Moments:
+    @cached_property
+    def precise_covariances(self) -> Covariances:
+        """``covariances`` for densities that are asked for, of which ill-conditioned matrices cost no digits."""
+        return self.covariances.refined()
+
+    def e_step(
+        self,
+        X: FloatArray,
+        weight: Float64Array | None = None,
+        *,
+        hard: bool = False,
+        known: Known | None = None,
+    ) -> Moments:
         """Return the moments of one C-contiguous block of rows under this model's posteriors.
 
-        With ``hard`` each row belongs wholly to its most probable component.
+        With ``hard`` each row belongs wholly to its most probable component. Where the block holds only some
+        features, or its rows may belong only to some components, ``known`` says so, and the moments are those
+        expected of the complete rows.
         """
+        if known is not None:
+            return moments_of_known(self, X, weight, known, hard=hard)
         return self.covariances.moments(X, weight, self.log_weights, self.means, hard=hard)
 
     def m_step(self, moments: Moments) -> Mixture:
@@ -212,60 +229,57 @@ class Mixture(Probability, Algebra, Landscape, Divergence, Interchange):
             self.means[components],
             self.covariances.select(components),
             self.family,
-            self.prior,
+            self.prior.select(components),
             self.collapsed[components],
         )
 
     def log_prob(self, X: object) -> FloatArray:
-        """Return log p(x), shape (n,), in nats, for rows ``X`` of shape (n, D)."""
-        return self.covariances.log_prob(self._rows(X), self.log_weights, self.means)
+        """Return log p(x), shape (n,), in nats, for rows ``X`` of shape (n, D).
+
+        NaN is a missing value here and in the three methods below: the density is that of the observed features.
+        """
+        return self._evaluated("log_prob", X)  # type: ignore[no-any-return]
 
     def log_joint(self, X: object) -> FloatArray:
         """Return log π_k + log N(x | μ_k, Σ_k), shape (n, K), in nats."""
-        return self.covariances.log_joint(self._rows(X), self.log_weights, self.means)
+        return self._evaluated("log_joint", X)  # type: ignore[no-any-return]
 
     def posterior(self, X: object) -> FloatArray:
         """Return P(k | x), shape (n, K)."""
-        return self.covariances.posterior(self._rows(X), self.log_weights, self.means)
+        return self._evaluated("posterior", X)  # type: ignore[no-any-return]
 
     def predict(self, X: object) -> IntArray:
         """Return the most probable component of each row, shape (n,)."""
-        return self.covariances.labels(self._rows(X), self.log_weights, self.means)
+        return self._evaluated("labels", X)  # type: ignore[no-any-return]
 
-    def sample(self, n: int, rng: np.random.Generator | int | None = None) -> tuple[Float64Array, IntArray]:
-        """Draw rows from the mixture, grouped by component.
+    def _evaluated(self, method: str, X: object) -> Any:
+        """Return what a method of the covariances gives for rows of which values may be missing."""
+        rows, incomplete = self.incomplete_rows(X)
+        if incomplete:
+            return evaluate_by_pattern(self, rows, method)
+        return getattr(self.precise_covariances, method)(rows, self.log_weights, self.means)
 
-        Parameters
-        ----------
-        n : int
-        rng : numpy.random.Generator or seed, optional
-
-        Returns
-        -------
-        X : ndarray of shape (n, D)
-        labels : ndarray of shape (n,)
-            The component of each row.
-        """
-        if n != int(n) or n < 1:
-            raise ParameterError(f"sample needs a positive whole number of rows, got {n!r}")
-        rng = np.random.default_rng(rng)
-        counts = rng.multinomial(n, self.weights)
-        rows = [
-            self.means[k] + self.covariances.colorize(rng.standard_normal((count, self.n_features)), k)
-            for k, count in enumerate(counts)
-        ]
-        return np.concatenate(rows), np.repeat(np.arange(self.n_components), counts)
+    def incomplete_rows(self, X: object) -> tuple[FloatArray, bool]:
+        """Return ``X`` as the kernels take it but for NaN, and whether there is any."""
+        source = self._source(X)
+        if source is None:
+            return np.empty((0, self.n_features)), False
+        return source.partitions(source.n_rows)[0].load()[0], has_missing(source)
 
     def _rows(self, X: object) -> FloatArray:
         """Return ``X`` as the kernels take it: two-dimensional, contiguous, finite float32 or float64."""
+        source = self._source(X)
+        if source is None:
+            return np.empty((0, self.n_features))
+        require_finite(source)
+        return source.partitions(source.n_rows)[0].load()[0]
+
+    def _source(self, X: object) -> ArraySource | None:
+        """Return rows of D features; None where there are none."""
         shape = np.shape(X)  # type: ignore[call-overload]  # what is no array is refused below
         if len(shape) == 2 and shape[1] != self.n_features:
             raise DataError(f"X should have shape (n, {self.n_features}), got {shape}")
-        if shape == (0, self.n_features):
-            return np.empty(shape)
-        source = ArraySource(X)  # type: ignore[arg-type]
-        require_finite(source)
-        return source.partitions(source.n_rows)[0].load()[0]
+        return None if shape == (0, self.n_features) else ArraySource(X)  # type: ignore[arg-type]
 
 
 def _array(name: str, values: object) -> Float64Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gaussmix.persistence.atomic import write_atomically
+from gaussmix.atomic import write_atomically
 from gaussmix.persistence.model_file import SavedModel, dumps, load, loads, save
 
 __all__ = ["SavedModel", "dumps", "load", "loads", "save", "write_atomically"]

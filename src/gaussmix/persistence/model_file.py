@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from gaussmix.atomic import write_atomically
 from gaussmix.covariance import FAMILIES
 from gaussmix.errors import ModelFormatError, ParameterError
 from gaussmix.model.mixture import Mixture
 from gaussmix.persistence import container, metadata
-from gaussmix.persistence.atomic import write_atomically
 from gaussmix.types import Float64Array
 
 WEIGHT_TOLERANCE = 1e-9  # |Σ_k π_k − 1|; the sum of K rounded weights is far closer

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from gaussmix.prior.base import FLOOR, Flat, Posterior, Prior
+from gaussmix.prior.frozen import Frozen, Given
 
-__all__ = ["FLOOR", "Flat", "Posterior", "Prior"]
+__all__ = ["FLOOR", "Flat", "Frozen", "Given", "Posterior", "Prior"]

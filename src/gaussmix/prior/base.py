@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from gaussmix.moments import Moments
-from gaussmix.types import Float64Array
+from gaussmix.types import BoolArray, Float64Array, IntArray
 
 FLOOR: Final = 1e-8  # variance given to a component that collapses, in units of the feature's variance
 _EPS: Final = float(np.finfo(np.float64).eps)
@@ -62,10 +62,23 @@ class Prior(ABC):
         """Return the number of free mixing weights."""
         return n_components - 1
 
+    def n_parameters(self, n_covariance: int, n_components: int, n_features: int) -> int:
+        """Return the number of free parameters of a mixture whose covariances have ``n_covariance``."""
+        return n_covariance + n_components * n_features + self.n_weight_parameters(n_components)
+
+    def fixed(self, n_components: int) -> tuple[BoolArray, BoolArray, BoolArray]:
+        """Return of which components weight, mean and covariance are not estimated, each (K,)."""
+        none = np.zeros(n_components, bool)
+        return none, none, none
+
     def mixing_weights(self, count: Float64Array) -> Float64Array:
         """Return the most probable mixing weights given counts, shape (K,)."""
         weights: Float64Array = count / count.sum()
         return weights
+
+    def select(self, components: IntArray) -> Prior:
+        """Return the prior of the listed components only."""
+        return self
 
     @abstractmethod
     def update(self, moments: Moments) -> Posterior:

@@ -18,6 +18,7 @@ from gaussmix.types import Float64Array, FloatArray, IntArray
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _NUMBERS = (Real, Decimal, np.bool_)  # Decimal does not register as Real, nor does NumPy's bool
+_MISSING = ("NoneType", "NAType")  # types of None and pandas.NA
 _REFUSED_KINDS = {
     "c": "complex data not supported: pass real and imaginary parts as columns of their own",
     "M": "dates are not numbers: subtract a reference date and divide by a time unit",
@@ -56,6 +57,8 @@ class ArraySource(Source):
         Finite weights, none negative and not all zero.
     feature_names : sequence of D str, optional
         Names of the columns.
+    incomplete : bool, default=False
+        Whether NaN stands for a missing value.
 
     Raises
     ------
@@ -78,6 +81,7 @@ class ArraySource(Source):
     X: NDArray[Any] = field(repr=False)
     sample_weight: Float64Array | None = field(default=None, repr=False)
     feature_names: tuple[str, ...] | None = None
+    incomplete: bool = False
     n_rows: int = field(init=False)
     n_features: int = field(init=False)
     dtype: np.dtype[Any] = field(init=False)
@@ -94,7 +98,7 @@ class ArraySource(Source):
             X = objects_to_float(X, names)
         weight = None if self.sample_weight is None else check_sample_weight(self.sample_weight, n_rows)
         is_float32 = X.dtype.kind == "f" and X.dtype.itemsize == _FLOAT32.itemsize  # of either byte order
-        values = (X, weight, names, n_rows, n_features, _FLOAT32 if is_float32 else _FLOAT64)
+        values = (X, weight, names, self.incomplete, n_rows, n_features, _FLOAT32 if is_float32 else _FLOAT64)
         for name, value in zip(self.__dataclass_fields__, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -113,7 +117,7 @@ class ArraySource(Source):
     def with_weight(self, sample_weight: object) -> ArraySource:
         """Return a source of the same array with other weights."""
         weight = None if sample_weight is None else check_sample_weight(sample_weight, self.n_rows)
-        return ArraySource(self.X, weight, self.feature_names)
+        return ArraySource(self.X, weight, self.feature_names, self.incomplete)
 
 
 def _as_block(rows: NDArray[Any], dtype: np.dtype[Any]) -> FloatArray:
@@ -166,7 +170,7 @@ def objects_to_float(values: NDArray[Any], names: Sequence[str] | None) -> Float
     Parameters
     ----------
     values : ndarray of shape (N, D) of object
-        Numbers; text is refused even where it reads as a number.
+        Numbers; text is refused even where it reads as a number. None and pandas.NA become NaN.
     names : sequence of str, or None
         Names of the columns, for the message.
 
@@ -179,6 +183,7 @@ def objects_to_float(values: NDArray[Any], names: Sequence[str] | None) -> Float
     DataError
         Naming the first cell that is not a number.
     """
+    values = none_to_nan(values)
     if all(issubclass(kind, _NUMBERS) for kind in set(map(type, values.flat))):
         try:
             return values.astype(np.float64, order="C")
@@ -191,6 +196,14 @@ def objects_to_float(values: NDArray[Any], names: Sequence[str] | None) -> Float
                 " convert it, or drop the row (rows count from 0)"
             )
     raise DataError("X holds objects that do not convert to numbers: pass an array of floats")
+
+
+def none_to_nan(values: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of objects with NaN for None and pandas.NA."""
+    if not any(kind.__name__ in _MISSING for kind in set(map(type, values.flat))):
+        return values
+    kinds = np.frompyfunc(lambda value: type(value).__name__ in _MISSING, 1, 1)(values)
+    return np.where(kinds.astype(bool), np.nan, values)
 
 
 def _converts(value: object) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,38 @@ from gaussmix.errors import ParameterError
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the rows of a partition, where that is not simply all of their features.
+
+    Attributes
+    ----------
+    features : tuple of int, or None
+        The features that were observed, ascending: the columns of the rows that are loaded. None for all.
+    components : tuple of int, or None
+        The components that the rows may belong to, ascending. None for any.
+    mixed : bool
+        Whether rows of several patterns stand together, NaN where a value is missing.
+    """
+
+    features: tuple[int, ...] | None = None
+    components: tuple[int, ...] | None = None
+    mixed: bool = False
+
+
 class Partition(ABC):
     """Address one run of rows.
 
     A partition is small, or pickles to no more than its own rows; it may be loaded many times and from
     several threads at once, and gives the same values each time.
+
+    Attributes
+    ----------
+    known : Known or None
+        Set where features of the rows are missing, or their components are known in part.
     """
+
+    known: Known | None = None
 
     @abstractmethod
     def load(self) -> tuple[FloatArray, Float64Array | None]:
@@ -56,11 +83,13 @@ class Source(ABC):
         float32 or float64, in native byte order: what ``load`` and ``take`` return.
     sample_weight : ndarray of shape (N,) of float64, or None
         Weights of the rows; None where each weighs 1.
+    incomplete : bool
+        Whether values are missing: NaN.
 
     Notes
     -----
-    Rows of a source built by :func:`gaussmix.source.as_source` are finite. Whoever builds one otherwise
-    checks with :func:`gaussmix.source.first_non_finite`.
+    Rows of a source built by :func:`gaussmix.source.as_source` are finite, or NaN where it is ``incomplete``.
+    Whoever builds one otherwise checks with :func:`gaussmix.source.first_non_finite`.
     """
 
     n_rows: int
@@ -68,6 +97,7 @@ class Source(ABC):
     feature_names: tuple[str, ...] | None
     dtype: np.dtype[Any]
     sample_weight: Float64Array | None
+    incomplete: bool = False
 
     @abstractmethod
     def partitions(self, block_rows: int) -> Sequence[Partition]:

@@ -85,6 +85,43 @@ def require_finite(source: Source) -> None:
     )
 
 
+def has_missing(source: Source) -> bool:
+    """Return whether any value of the source is missing: NaN.
+
+    Reads block by block; what it allocates does not grow with the number of rows.
+
+    Parameters
+    ----------
+    source : Source
+        Where to look.
+
+    Raises
+    ------
+    DataError
+        Naming the first value that is infinite, or the first row of which all values are missing.
+    """
+    start, missing = 0, False
+    for partition in source.partitions(max(1, _BLOCK_VALUES // source.n_features)):
+        X, _ = partition.load()
+        if not _sum_is_finite(X):
+            absent = np.isnan(X)
+            missing |= bool(absent.any())
+            infinite = np.isinf(X)
+            if infinite.any():
+                row, column = divmod(int(infinite.argmax()), source.n_features)
+                raise DataError(
+                    f"{place(start + row, column, source.feature_names)} is {X[row, column]} (infinite, or too "
+                    f"large for {source.dtype}): drop the row or fill in a finite value (rows count from 0)"
+                )
+            empty = absent.all(axis=1)
+            if empty.any():
+                raise DataError(
+                    f"row {start + int(empty.argmax())} (rows count from 0) has missing values only: drop it"
+                )
+        start += len(X)
+    return missing
+
+
 def check_sample_weight(weight: object, n_rows: int) -> Float64Array:
     """Return the weights of the rows as a contiguous float64 array.
 

@@ -151,6 +151,47 @@ void bind_em_steps(nb::module_& m, EmFunction<T> run) {
         nb::arg("bounds").noconvert(), nb::arg("movements").noconvert());
 }
 
+IncompleteMixture incomplete_mixture_of(std::size_t d, const Vector& log_weights, const Matrix<double>& means,
+                                        const Array<const double, 3>& covariances) {
+    const std::size_t K = log_weights.shape(0), n_matrices = covariances.shape(0);
+    require(K > 0, "log_weights must have at least one component");
+    require(means.shape(0) == K && means.shape(1) == d, "means must have the shape (n_components, n_features)");
+    require((n_matrices == K || n_matrices == 1) && covariances.shape(1) == d && covariances.shape(2) == d,
+            "covariances must have the shape (n_components or 1, n_features, n_features)");
+    return {K, n_matrices, log_weights.data(), means.data(), covariances.data()};
+}
+
+template <class T>
+void bind_incomplete(nb::module_& m, IncompleteMomentsFunction<T> moments, IncompleteLogJointFunction<T> log_joint) {
+    m.def(
+        "incomplete_moments",
+        [=](Matrix<T> X, Weight weight, Vector log_weights, Matrix<double> means, Array<const double, 3> covariances,
+            Array<double, 1> out, bool hard) {
+            const Rows<T> rows = rows_of<T>(X, weight);
+            const IncompleteMixture mixture = incomplete_mixture_of(rows.n_features, log_weights, means, covariances);
+            require(out.shape(0) == size_of_moments(dense, mixture.n_components, rows.n_features),
+                    "out must have the length of the moments");
+            nb::gil_scoped_release release;
+            moments(rows, mixture, hard, out.data());
+        },
+        nb::arg("X").noconvert(), nb::arg("weight").noconvert().none(), nb::arg("log_weights").noconvert(),
+        nb::arg("means").noconvert(), nb::arg("covariances").noconvert(), nb::arg("out").noconvert(),
+        nb::arg("hard") = false);
+    m.def(
+        "incomplete_log_joint",
+        [=](Matrix<T> X, Vector log_weights, Matrix<double> means, Array<const double, 3> covariances,
+            Array<double, 2> out) {
+            const Rows<T> rows = rows_of<T>(X, std::nullopt);
+            const IncompleteMixture mixture = incomplete_mixture_of(rows.n_features, log_weights, means, covariances);
+            require(out.shape(0) == rows.n_rows && out.shape(1) == mixture.n_components,
+                    "out must have the shape (n_rows, n_components)");
+            nb::gil_scoped_release release;
+            log_joint(rows, mixture, out.data());
+        },
+        nb::arg("X").noconvert(), nb::arg("log_weights").noconvert(), nb::arg("means").noconvert(),
+        nb::arg("covariances").noconvert(), nb::arg("out").noconvert());
+}
+
 template <class T>
 void bind_passes(nb::module_& m, const Passes<T>& passes) {
     const char* names[] = {"dense", "shared", "diagonal", "spherical"};
@@ -162,6 +203,7 @@ void bind_passes(nb::module_& m, const Passes<T>& passes) {
     bind_given<T>(m, "dense_moments_given", dense, passes.dense_given);
     bind_given<T>(m, "diagonal_moments_given", diagonal, passes.diagonal_given);
     bind_em_steps<T>(m, passes.em_steps);
+    bind_incomplete<T>(m, passes.incomplete_moments, passes.incomplete_log_joint);
 }
 
 /// A new NumPy array that owns its memory.

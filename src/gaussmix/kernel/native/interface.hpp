@@ -56,12 +56,28 @@ template <class T>
 using EmFunction = std::size_t (*)(Representation, const Rows<T>&, const EmState&, std::size_t n_steps, double* bounds,
                                    double* movements);
 
+/// A mixture of full covariances (K, D, D), or (1, D, D) that all components share, for rows with missing values.
+struct IncompleteMixture {
+    std::size_t n_components, n_matrices;
+    const double *log_weights, *means, *covariances;
+};
+
+/// Expected moments of the complete rows, laid out as those of dense covariances.
+template <class T>
+using IncompleteMomentsFunction = void (*)(const Rows<T>&, const IncompleteMixture&, bool hard, double* out);
+
+/// Log-joint densities of what was observed, (n_rows, K).
+template <class T>
+using IncompleteLogJointFunction = void (*)(const Rows<T>&, const IncompleteMixture&, double* out);
+
 template <class T>
 struct Passes {
     MomentsFunction<T> moments[n_representations];
     EvaluateFunction<T> evaluate[n_representations];
     GivenFunction<T> dense_given, diagonal_given;
     EmFunction<T> em_steps;
+    IncompleteMomentsFunction<T> incomplete_moments;
+    IncompleteLogJointFunction<T> incomplete_log_joint;
 };
 
 struct KernelTable {

@@ -4,6 +4,7 @@
 #include "em.hpp"
 #include "evaluate.hpp"
 #include "given.hpp"
+#include "incomplete.hpp"
 #include "linear_moments.hpp"
 
 #define GAUSSMIX_STRING_OF(x) #x
@@ -18,7 +19,9 @@ constexpr Passes<T> passes() {
             {dense_evaluate<T>, shared_evaluate<T>, diagonal_evaluate<T, diagonal>, diagonal_evaluate<T, spherical>},
             moments_given<T, dense>,
             moments_given<T, diagonal>,
-            em_steps<T>};
+            em_steps<T>,
+            incomplete_moments<T>,
+            incomplete_log_joint<T>};
 }
 
 const KernelTable& table() {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from gaussmix.model.distribution.algebra import Algebra
+from gaussmix.model.distribution.completion import Completion
 from gaussmix.model.distribution.divergence import Divergence
 from gaussmix.model.distribution.interchange import Interchange
 from gaussmix.model.distribution.landscape import Landscape
 from gaussmix.model.distribution.probability import Probability
 
-__all__ = ["Algebra", "Divergence", "Interchange", "Landscape", "Probability"]
+__all__ = ["Algebra", "Completion", "Divergence", "Interchange", "Landscape", "Probability"]

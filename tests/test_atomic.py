@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gaussmix.persistence import write_atomically
+from gaussmix.atomic import write_atomically
 
 
 def test_writes_bytes_and_streams(tmp_path):

@@ -1,0 +1,54 @@
+"""Labels that are known of some rows: the component to which each belongs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from gaussmix.errors import ParameterError
+from gaussmix.model import Mixture
+from gaussmix.source import Source
+from gaussmix.types import IntArray
+
+_ROWS: Final = 20_000  # labelled rows that decide which component is which
+
+
+def partial_labels(y: Any, n_rows: int, n_components: int) -> IntArray | None:
+    """Return the labels of a fit in which some rows are labelled; None where ``y`` is not of that kind.
+
+    As in scikit-learn, ``y`` is ignored by a mixture, unless it holds integers of which some, but not all, are −1.
+
+    Raises
+    ------
+    ParameterError
+        If a label is no component.
+    """
+    if y is None:
+        return None
+    labels = np.asarray(y)
+    if labels.shape != (n_rows,) or labels.dtype.kind not in "iu":
+        return None
+    unknown = labels == -1
+    if not unknown.any() or unknown.all():
+        return None
+    wrong = (labels < -1) | (labels >= n_components)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ParameterError(
+            f"y of row {row} is {labels[row]}: with {n_components} components a label is one of 0 to "
+            f"{n_components - 1}, or -1 where it is unknown"
+        )
+    return labels.astype(np.int64)
+
+
+def in_order_of(labels: IntArray, model: Mixture, source: Source) -> Mixture:
+    """Return the mixture with its components ordered so that they agree best with the labels of labelled rows."""
+    rows = np.flatnonzero(labels >= 0)
+    rows = rows[:: -(-len(rows) // _ROWS)]
+    posterior = model.posterior(source.take(rows))
+    K = model.n_components
+    agreement = np.zeros((K, K))
+    np.add.at(agreement, labels[rows], posterior)
+    return model.select(linear_sum_assignment(agreement, maximize=True)[1])
