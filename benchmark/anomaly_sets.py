@@ -38,7 +38,7 @@ _CLASS_AND_CATEGORIES: Final = {  # of each set of mlbench: the column of classe
     "Vehicle": ("Class",),
     "Vowel": ("Class", "V1"),
 }
-NOVELTY, CONTAMINATED = "normal rows only", "with outliers"
+NOVELTY, CONTAMINATED, UNTOLD = "normal rows only", "with outliers", "with outliers, share untold"
 SHARE: Final = 0.1  # of the rows of a contaminated fit
 _MOST_ROWS: Final = 1000
 

@@ -11,40 +11,67 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy.stats import false_discovery_control
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 
-from gaussmix import GaussianMixture
+from gaussmix import MixtureOutlierDetector
 
 data = load_breast_cancer()
 mean_values = np.log1p(data.data[:, :10])  # ten measurements, each averaged over the cells of an image
+names = [name.removeprefix("mean ") for name in data.feature_names[:10]]
 benign = data.target == 1
 train, held_out = mean_values[benign][:200], mean_values[benign][200:]
 malignant = mean_values[~benign]
 
-gm = GaussianMixture(n_components=2, random_state=0).fit(train)
-
 # %%
-# The threshold is a quantile of the training rows' own log-density: one in fifty may be called strange.
+# How often is a malignant row less probable than a benign one? This needs no threshold.
 
-threshold = np.quantile(gm.score_samples(train), 0.02)
-strange_benign = gm.score_samples(held_out) < threshold
-strange_malignant = gm.score_samples(malignant) < threshold
-print(f"called strange: {strange_benign.mean():.1%} of the benign rows that it has not seen")
-print(f"                {strange_malignant.mean():.1%} of the malignant rows")
-
-# %%
-# Without any threshold: how often is a malignant row less probable than a benign one?
-
-scores = -gm.score_samples(np.concatenate([held_out, malignant]))
+detector = MixtureOutlierDetector(random_state=0).fit(train)
+scores = -detector.score_samples(np.concatenate([held_out, malignant]))
 truth = np.repeat([0, 1], [len(held_out), len(malignant)])
 print(f"area under the ROC curve: {roc_auc_score(truth, scores):.3f}")
 
-figure, axes = plt.subplots(figsize=(6, 3.5))
+# %%
+# A threshold taken from the rows of the fit is too low for new ones: the fit has adapted to its own rows.
+
+naive = np.quantile(detector.score_samples(train), 0.05)
+print(
+    f"5 % of the fitted rows are below it, and of unseen benign rows {(-scores[truth == 0] < naive).mean():.1%}"
+)
+
+# %%
+# ``false_alarm_rate`` holds a quarter of the rows out of the fit and ranks new ones among them. A normal row is then
+# called strange with at most this probability, whatever the true distribution is.
+
+careful = MixtureOutlierDetector(false_alarm_rate=0.05, random_state=0).fit(train)
+print(
+    f"called strange: {(careful.predict(held_out) == -1).mean():.1%} of the benign rows that it has not seen"
+)
+print(f"                {(careful.predict(malignant) == -1).mean():.1%} of the malignant rows")
+
+# %%
+# p-values are valid in the same sense. With many rows at once, the procedure of Benjamini and Hochberg bounds the
+# share of false alarms among the alarms; more rows for calibration make smaller p-values possible.
+
+finer = MixtureOutlierDetector(calibration=0.5, random_state=0).fit(train)
+p_values = finer.p_values(np.concatenate([held_out, malignant]))
+alarm = false_discovery_control(p_values) <= 0.1
+print(f"of {alarm.sum()} alarms {(alarm & (truth == 0)).sum()} are false")
+
+# %%
+# Why is a row strange? Each feature's share of the log-density:
+
+row = malignant[[0]]
+shares = detector.contributions(row)[0]
+for feature in np.argsort(shares)[:3]:
+    print(f"{names[feature]}: {shares[feature]:.1f} nats")
+
+figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
 bins = np.linspace(-20, 40, 60)
-axes.hist(gm.score_samples(held_out).clip(-20), bins, alpha=0.6, label="benign, unseen")
-axes.hist(gm.score_samples(malignant).clip(-20), bins, alpha=0.6, label="malignant")
-axes.axvline(threshold, color="black", label="threshold")
+axes.hist(careful.score_samples(held_out).clip(-20), bins, alpha=0.6, label="benign, unseen")
+axes.hist(careful.score_samples(malignant).clip(-20), bins, alpha=0.6, label="malignant")
+axes.axvline(careful.offset_, color="black", label="5 % false alarms at most")
 axes.set(xlabel="log-density (nats; lower ones are drawn at -20)", ylabel="rows")
 axes.legend()
 plt.show()

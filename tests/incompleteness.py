@@ -72,7 +72,7 @@ def expected_sums(mixture, X, weight=None, components=None, *, hard=False):
 
 
 def fit_incomplete(model, X, weight=None, *, n_iter=20, tol=0.0, labels=None, block=128, **options):
-    """Return the result of EM on rows with missing values or labels, by default after exactly ``n_iter`` iterations."""
+    """Return the result of EM on rows with missing values or labels, by default after ``n_iter`` iterations."""
     allowed = [(k,) for k in range(model.n_components)]
     partitions = IncompleteRows.of(ArraySource(X, weight), labels, allowed).partitions(block)
     return fit_em(model, partitions, Serial(), tol=tol, max_iter=n_iter, **options)

@@ -19,9 +19,7 @@ def test_score_is_the_log_density_and_the_decision_its_distance_from_the_thresho
     X = rows()
     detector = MixtureOutlierDetector(1, random_state=0).fit(X)
     np.testing.assert_array_equal(detector.score_samples(X), detector.mixture_.log_prob(X))
-    np.testing.assert_array_equal(
-        detector.decision_function(X), detector.score_samples(X) - detector.offset_
-    )
+    np.testing.assert_array_equal(detector.decision_function(X), detector.score_samples(X) - detector.offset_)
     np.testing.assert_array_equal(detector.predict(X) == 1, detector.decision_function(X) >= 0)
 
 

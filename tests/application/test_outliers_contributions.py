@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mixtures import make_mixture
 from scipy.special import entr, softmax
 
 from gaussmix.application.outliers.contributions import contributions
 from gaussmix.covariance import FAMILIES
 from gaussmix.model import Mixture
 from gaussmix.source import ArraySource
+
+from ..mixtures import make_mixture
 
 
 def of(mixture, X):

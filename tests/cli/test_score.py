@@ -35,6 +35,46 @@ def test_a_row_of_no_density_gives_null(call, model, tmp_path):
     assert json.loads(call("score", model, tmp_path / "far.csv", "--json").out)["score"] is None
 
 
-@pytest.mark.parametrize("arguments", [["-o", "x.csv"], ["--json", "--per-row"]])
+def test_p_values_by_held_out_rows(call, model, data, X, mixture, tmp_path):
+    (tmp_path / "held.csv").write_text(
+        "weight,height\n" + "".join(f"{b!r},{a!r}\n" for a, b in X[:9].tolist())
+    )
+    header, *values = call(
+        "score", model, data, "--p-values", "--calibration", tmp_path / "held.csv"
+    ).out.splitlines()
+    scores = mixture.log_prob(X)
+    expected = (1 + (scores[:9] <= scores[:, None]).sum(axis=1)) / 10
+    assert header == "p_value"
+    np.testing.assert_array_equal(np.array(values, float), expected)
+
+
+def test_p_values_by_the_model(call, model, data, X, mixture, tmp_path):
+    call("score", model, data, "--p-values", "--per-row", "-o", tmp_path / "both.npy")
+    densities, p_values = np.load(tmp_path / "both.npy").T
+    np.testing.assert_array_equal(densities, mixture.log_prob(X))
+    drawn = mixture.log_prob(mixture.sample(20_000, np.random.default_rng(1))[0])
+    expected = (drawn <= densities[:, None]).mean(axis=1)
+    np.testing.assert_allclose(p_values, expected, atol=5 * np.sqrt(0.25 * (1 / 20_000 + 1 / 100_000)))
+    again = call("score", model, data, "--p-values", "--seed", 0).out.splitlines()[1:]
+    np.testing.assert_array_equal(np.array(again, float), p_values)
+
+
+def test_calibration_rows_that_cannot_be_used(call, model, data, tmp_path):
+    (tmp_path / "one.csv").write_text("height\n1\n")
+    for name, code in ("one.csv", 3), ("none.csv", 5):
+        result = call("score", model, data, "--p-values", "--calibration", tmp_path / name)
+        assert result.code == code
+        assert name in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-o", "x.csv"],
+        ["--json", "--per-row"],
+        ["--json", "--p-values"],
+        ["--per-row", "--calibration", "x.csv"],
+    ],
+)
 def test_options_that_contradict(call, model, data, arguments):
     assert call("score", model, data, *arguments).code == 2

@@ -6,7 +6,7 @@ import pytest
 from gaussmix.covariance import FAMILIES
 from gaussmix.executor import Serial
 from gaussmix.fit import EStep, fit_em
-from gaussmix.source import ArraySource
+from gaussmix.source import ArraySource, Partition
 
 from ..mixtures import REPRESENTATIVES, fit, make_mixture, make_rows, start
 
@@ -93,7 +93,7 @@ def test_two_parallel_cigars_are_found():
 
 
 def test_a_failing_row_source_fails_the_fit():
-    class Broken:
+    class Broken(Partition):
         def load(self):
             raise OSError("the disk is gone")
 

@@ -213,6 +213,18 @@ def test_draws_with_the_same_seed_are_the_same():
     assert (one != other).any()
 
 
+def test_draws_follow_the_units_of_the_features():
+    X, scale = with_holes(make_rows(60, D=3)[0]), np.array([2.0**-100, 1.0, 2.0**100])
+    one = make_mixture(D=3)
+    dense = one.covariances.to_dense() * scale * scale[:, None]
+    other = Mixture.from_parameters(one.weights, one.means * scale, dense)
+    drawn, rescaled = (
+        one.impute(X, draw=True, random_state=0),
+        other.impute(X * scale, draw=True, random_state=0),
+    )
+    np.testing.assert_allclose(rescaled / scale, drawn, rtol=1e-12)
+
+
 def test_imputing_complete_rows_returns_a_copy():
     mixture, X = make_mixture(D=3), make_rows(20, D=3)[0]
     filled = mixture.impute(X)
@@ -224,7 +236,7 @@ def test_imputing_complete_rows_returns_a_copy():
 def test_rows_of_which_nothing_is_known_are_refused(method):
     X = np.zeros((4, 2))
     X[2] = NAN
-    with pytest.raises(DataError, match="row 2 .* missing values only"):
+    with pytest.raises(DataError, match=r"row 2 .* missing values only"):
         getattr(make_mixture(), method)(X)
 
 

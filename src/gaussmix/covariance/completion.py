@@ -55,13 +55,13 @@ def regression(
     absent = np.ones(covariances.n_features, bool)
     absent[observed] = False
     missing = np.flatnonzero(absent)
-    matrices, factor = _matrices(covariances), _factors(marginal)
+    matrices, factor = matrices_of(covariances), _factors(marginal)
     half = matrices[:, missing[:, None], observed] @ factor.transpose(0, 2, 1)
     residual = matrices[:, missing[:, None], missing] - half @ half.transpose(0, 2, 1)
     return missing, half @ factor, residual
 
 
-def _matrices(covariances: Covariances) -> Float64Array:
+def matrices_of(covariances: Covariances) -> Float64Array:
     """Return covariance matrices, (K, D, D), or (1, D, D) where the components share one."""
     if covariances.scatter in (FULL, POOLED):
         D = covariances.n_features
@@ -164,7 +164,7 @@ def mixed_log_joint(
     """
     out = np.empty((len(X), len(means)))
     if covariances.scatter in (FULL, POOLED):
-        kernel.incomplete_log_joint(X, log_weights, means, _matrices(covariances), out)
+        kernel.incomplete_log_joint(X, log_weights, means, matrices_of(covariances), out)
         return out
     observed = ~np.isnan(X)
     for k, (mean, sd) in enumerate(zip(means, covariances.standard_deviations(), strict=True)):
@@ -187,12 +187,10 @@ def mixed_moments(
     (K, D), scatter = means.shape, covariances.scatter
     if scatter in (FULL, POOLED):
         out = np.empty(buffer_size(FULL, K, D))
-        kernel.incomplete_moments(X, weight, log_weights, means, _matrices(covariances), out, hard)
+        kernel.incomplete_moments(X, weight, log_weights, means, matrices_of(covariances), out, hard)
         full = Moments(out, means, FULL)
-        if scatter is FULL:
-            return full
-        head = out[: buffer_size(FULL, K, D) - full.second.size]
-        return Moments(np.concatenate([head, full.second.sum(axis=0).ravel()]), means, POOLED)
+        second, head = scatter.of_dense(full.second), out[: len(out) - full.second.size]
+        return Moments(np.concatenate([head, second.ravel()]), means, scatter)
     moments = Moments(np.zeros(buffer_size(scatter, K, D)), means, scatter)
     shares, log_prob = shares_of(mixed_log_joint(covariances, X, log_weights, means), hard=hard)
     w = np.ones(len(X)) if weight is None else weight

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.covariance import CovarianceFamily, resolve_family
+from gaussmix.covariance.deconvolution import noise_matrices
 from gaussmix.errors import DataError, DegenerateWarning, ParameterError
 from gaussmix.estimator.constraints import CONSTRAINTS
 from gaussmix.estimator.diagnosed import Diagnosed
@@ -204,7 +205,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, noise: Any = None) -> Self:
         """Fit the mixture.
 
         Parameters
@@ -217,6 +218,10 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
             their rows, and those of -1 are estimated.
         sample_weight : array-like of shape (N,), optional
             A row of weight w counts as w rows; weights of a common factor give the same fit.
+        noise : array-like of shape (N, D) or (N, D, D), optional
+            Variances, or covariances, of the noise with which each row was measured: the mixture is that of the rows
+            without noise (extreme deconvolution, Bovy, Hogg & Roweis 2011). ``mixture_.log_prob`` and its kin take
+            ``noise`` as well, and ``mixture_.denoise`` removes it.
 
         Returns
         -------
@@ -230,7 +235,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         DegenerateError
             If a component collapses and ``on_degenerate="raise"``.
         """
-        self._fit(X, sample_weight, y)
+        self._fit(X, sample_weight, y, noise)
         return self
 
     @with_callbacks
@@ -318,16 +323,16 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "mixture_")
 
-    def _fit(self, X: Any, sample_weight: Any, y: Any) -> Problem:
+    def _fit(self, X: Any, sample_weight: Any, y: Any, noise: Any = None) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
         if sample_weight is not None and isinstance(sample_weight, Real):
             raise DataError("sample_weight should have one value for each row")
         with features_kept_on_error(self), np.errstate(under="ignore"):
             source = self._source(X, sample_weight)
             with single_threaded_blas(source.n_features):
-                problem = self._problem(source, partial_labels(y, source.n_rows, self.n_components))
+                problem = self._problem(source, partial_labels(y, source.n_rows, self.n_components), noise)
                 trained, complaints = self._best(problem)
-                self._note(trained, problem.rows)
+                self._note(trained, problem.rows_without_noise(trained.result.model))
         self._set_fitted(trained)
         self._warn(trained.result, complaints)
         return problem
@@ -343,8 +348,14 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         check_memory(K, source.n_features, resolve_family(self.covariance_type, source.n_features))
         return source
 
-    def _problem(self, source: Source, labels: IntArray | None) -> Problem:
+    def _problem(self, source: Source, labels: IntArray | None, noise: Any) -> Problem:
         """Measure the rows."""
+        if noise is not None:
+            noise = noise_matrices(noise, source.n_rows, source.n_features)
+            if source.incomplete:
+                raise DataError(
+                    "noise and missing values (NaN) in X do not go together: give those a large noise"
+                )
         problem = Problem.of(
             source,
             executor_for(self.n_jobs),
@@ -353,6 +364,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
             self.reg_covar,
             equal_weights=self.equal_weights,
             labels=labels,
+            noise=noise,
         )
         if labels is not None and self.on_degenerate == "drop":
             raise ParameterError("on_degenerate='drop' would drop a label of y: use 'floor' or 'restart'")

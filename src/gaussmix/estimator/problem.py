@@ -17,7 +17,7 @@ from gaussmix.executor import Executor
 from gaussmix.fit import EStep, FitResult
 from gaussmix.model import Mixture
 from gaussmix.prior import FLOOR, Flat, Prior
-from gaussmix.source import IncompleteRows, Source
+from gaussmix.source import ArraySource, IncompleteRows, Source
 from gaussmix.source.blocks import block_rows
 from gaussmix.types import BoolArray, Float64Array, IntArray
 
@@ -46,6 +46,8 @@ class Problem:
         What EM passes over: the rows, in groups where not all is known of them.
     labels : ndarray of shape (N,), or None
         The component of each row, −1 where it is unknown.
+    noise : ndarray of shape (N, D, D), or None
+        The covariance of the noise of each row.
     given : sequence of Mixture
         Good starts for the search of ``init_params="auto"``, if any are known.
     """
@@ -60,6 +62,7 @@ class Problem:
     prior: Prior
     partitions: Any
     labels: IntArray | None = None
+    noise: Float64Array | None = None
     given: Sequence[Mixture] = ()
 
     @classmethod
@@ -73,6 +76,7 @@ class Problem:
         *,
         equal_weights: bool = False,
         labels: IntArray | None = None,
+        noise: Float64Array | None = None,
     ) -> Problem:
         """Measure the data: one pass for the variances; where values are missing, some more to fill them in."""
         size = block_rows(rows.n_rows, rows.n_features, n_components)
@@ -88,18 +92,33 @@ class Problem:
         _check_range(source, source.partitions(size), unit, constant)
         prior = Flat(reg_covar * unit if reg_covar > 0 else None, FLOOR * unit, equal_weights)
         known: Any = rows
-        if rows.incomplete or labels is not None:
-            known = IncompleteRows.of(rows, labels, [(k,) for k in range(n_components)])
+        if rows.incomplete or labels is not None or noise is not None:
+            known = IncompleteRows.of(rows, labels, [(k,) for k in range(n_components)], noise)
         partitions = known.partitions(size)
-        return cls(rows, source, executor, family, n_components, unit, constant, prior, partitions, labels)
+        return cls(
+            rows, source, executor, family, n_components, unit, constant, prior, partitions, labels, noise
+        )
 
     def filled_by(self, model: Mixture, seed: int) -> Problem:
         """Return the problem with missing values drawn from a fit of the rows, so that starts see its clusters."""
         return replace(self, source=filled(self.rows, model, seed))
 
+    def rows_without_noise(self, model: Mixture) -> Source:
+        """Return the rows as the model describes them."""
+        if self.noise is None:
+            return self.rows
+        X = self.rows.take(np.arange(self.rows.n_rows))
+        return ArraySource(
+            model.denoise(X, self.noise, draw=True, random_state=0),
+            self.rows.sample_weight,
+            self.rows.feature_names,
+        )
+
     def numbered(self, model: Mixture) -> Mixture:
         """Return the mixture with its components in the order that the known labels ask for."""
-        return model if self.labels is None else in_order_of(self.labels, model, self.source)
+        if self.labels is None:
+            return model
+        return replace(in_order_of(self.labels, model, self.source), prior=self.prior)
 
     def complaints(self, result: FitResult) -> list[str]:
         """Return sentences on what the data could not support."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from gaussmix.errors import ParameterError
+from gaussmix.estimator.labels import all_labels
 from gaussmix.estimator.problem import Problem
 from gaussmix.fit import (
     STARTS,
@@ -60,6 +61,17 @@ class Starter:
         """Return a starter that does the same for other rows."""
         return Starter(problem, self._init, self._weights, self._means, self._covariances)
 
+    def labelled(self) -> Starter | None:
+        """Return a starter from the labels that are known of some rows; None where a component has none."""
+        problem = self._problem
+        if problem.labels is None:
+            return None
+        unit = np.sqrt(problem.variance)
+        labels = all_labels(problem.labels, problem.source, unit, problem.n_components)
+        if labels is None:
+            return None
+        return Starter(problem, labels, self._weights, self._means, self._covariances)
+
     @property
     def source(self) -> Source:
         """All rows, complete."""
@@ -71,11 +83,19 @@ class Starter:
         return self._means is None and (isinstance(self._init, str) or callable(self._init))
 
     @property
+    def _given(self) -> tuple[bool, bool, bool]:
+        return self._weights is not None, self._means is not None, self._covariances is not None
+
+    @property
+    def numbered(self) -> bool:
+        """Whether it is the user who says which component is which."""
+        return not self.random or any(self._given)
+
+    @property
     def searches(self) -> bool:
         """Whether the start is to be searched for."""
-        given = (self._weights, self._means, self._covariances)
         searched = isinstance(self._init, str) and self._init == "auto" and self._problem.n_components > 1
-        return searched and all(part is None for part in given)
+        return searched and not any(self._given)
 
     def search(self, effort: str, rng: np.random.Generator) -> tuple[Mixture, Optima | None]:
         """Return a start near the best optimum that a search finds, and what it has seen."""
@@ -96,8 +116,7 @@ class Starter:
 
     def __call__(self, source: Source, rng: np.random.Generator) -> Mixture:
         """Return a start found by looking at ``source``, the problem's own or a sample of it."""
-        given = (self._weights, self._means, self._covariances)
-        if all(part is not None for part in given):
+        if all(self._given):
             return self._with_given(None)
         return self._with_given(self._from_data(source, rng))
 
@@ -147,6 +166,8 @@ class Starter:
         problem = self._problem
         weights = self._weights if self._weights is not None or start is None else start.weights
         means = self._means if self._means is not None or start is None else start.means
+        if start is not None and self.random and any(self._given):
+            start = problem.numbered(start)
         if start is not None and self._covariances is None:
             return replace(start, weights=np.asarray(weights), means=np.asarray(means))
         return Mixture.from_parameters(weights, means, self._covariances, problem.family, problem.prior)

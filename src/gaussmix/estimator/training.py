@@ -85,6 +85,9 @@ class Training:
     def _from_start(self, trial: int, starter: Starter, rng: np.random.Generator) -> Trained:
         self.observer.start(trial)
         trained = self._found(starter, rng)
+        labelled = starter.labelled() if trial == 0 and starter.random and self.max_iter > 0 else None
+        if labelled is not None:
+            trained = max(trained, self._found(labelled, rng), key=lambda each: rank(each.result))
         if self.problem.rows.incomplete and starter.random and self.max_iter > 0:
             for filling in range(_FILLINGS):
                 problem = self.problem.filled_by(trained.result.model, filling)
@@ -98,7 +101,7 @@ class Training:
             model, optima = starter.search(self.effort, rng)
         else:
             model, optima = self._start(starter, rng), None
-        return self._run(self.problem.numbered(model) if starter.random else model, optima)
+        return self._run(model if starter.numbered else self.problem.numbered(model), optima)
 
     def _start(self, starter: Starter, rng: np.random.Generator) -> Mixture:
         """Return a start, where rows abound the best of several, refined on samples."""

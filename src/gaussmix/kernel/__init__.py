@@ -40,11 +40,14 @@ __all__ = [
     "incomplete_log_joint",
     "incomplete_moments",
     "name",
+    "noisy_log_joint",
+    "noisy_moments",
     "precision_cholesky",
     "shared_evaluate",
     "shared_moments",
     "spherical_evaluate",
     "spherical_moments",
+    "student_moments",
 ]
 
 
@@ -98,3 +101,6 @@ precision_cholesky = _ACTIVE.precision_cholesky
 em_steps = _ACTIVE.em_steps
 incomplete_moments = _ACTIVE.incomplete_moments
 incomplete_log_joint = _ACTIVE.incomplete_log_joint
+noisy_moments = _ACTIVE.noisy_moments
+noisy_log_joint = _ACTIVE.noisy_log_joint
+student_moments = getattr(_ACTIVE, "student_moments", reference.student_moments)

@@ -54,20 +54,10 @@ def incomplete_moments(
 
     Parameters as in ``incomplete_log_joint`` and ``dense_moments``.
     """
-    (K, D), w = means.shape, np.ones(len(X)) if weight is None else weight
-    log_joint = np.empty((len(X), K))
+    D, w = X.shape[1], np.ones(len(X)) if weight is None else weight
+    log_joint = np.empty((len(X), len(means)))
     incomplete_log_joint(X, log_weights, means, covariances, log_joint)
-    peak = log_joint.max(axis=1, keepdims=True)
-    with np.errstate(under="ignore"):
-        shares = (
-            (log_joint.argmax(axis=1)[:, None] == np.arange(K)) * 1.0 if hard else np.exp(log_joint - peak)
-        )
-    log_sum = peak[:, 0] + np.log(shares.sum(axis=1))
-    shares *= w[:, None] / shares.sum(axis=1, keepdims=True)
-    out[:] = 0.0
-    out[0], out[1], out[2 : 2 + K] = w[w > 0] @ log_sum[w > 0], w.sum(), shares.sum(axis=0)
-    first = out[2 + K : 2 + K + K * D].reshape(K, D)
-    second = out[2 + K + K * D :].reshape(K, D, D)
+    shares, first, second = start_moments(log_joint, w, out, D, hard=hard)
     for rows, observed, missing in _patterns(X):
         for k, mean in enumerate(means):
             covariance, r = covariances[k % len(covariances)], shares[rows, k]
@@ -80,6 +70,25 @@ def incomplete_moments(
             second[k] += (expected * r[:, None]).T @ expected
             residual = covariance - slopes @ covariance[observed]
             second[k][np.ix_(missing, missing)] += r.sum() * residual[np.ix_(missing, missing)]
+
+
+def start_moments(
+    log_joint: Float64Array, weight: Float64Array, out: Float64Array, n_features: int, *, hard: bool
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Fill log-likelihood, weight and count of ``out``; return weighted responsibilities and the rest, zero."""
+    K = log_joint.shape[1]
+    peak = log_joint.max(axis=1, keepdims=True)
+    with np.errstate(under="ignore"):
+        shares = np.exp(log_joint - peak)
+    if hard:
+        shares = (log_joint.argmax(axis=1)[:, None] == np.arange(K)).astype(np.float64)
+    log_sum = peak[:, 0] + np.log(shares.sum(axis=1))
+    shares *= weight[:, None] / shares.sum(axis=1, keepdims=True)
+    used = weight > 0
+    out[:] = 0.0
+    out[0], out[1], out[2 : 2 + K] = weight[used] @ log_sum[used], weight.sum(), shares.sum(axis=0)
+    first, second = np.split(out[2 + K :], [K * n_features])
+    return shares, first.reshape(K, n_features), second.reshape(K, n_features, n_features)
 
 
 def _patterns(X: FloatArray) -> Iterator[tuple[IntArray, IntArray, IntArray]]:

@@ -16,6 +16,8 @@ import numpy as np
 import scipy.linalg
 
 from gaussmix.kernel.incomplete import incomplete_log_joint, incomplete_moments
+from gaussmix.kernel.noisy import noisy_log_joint, noisy_moments
+from gaussmix.kernel.student import student_moments
 from gaussmix.types import BoolArray, Float64Array, FloatArray
 
 __all__ = [
@@ -28,11 +30,14 @@ __all__ = [
     "em_steps",
     "incomplete_log_joint",
     "incomplete_moments",
+    "noisy_log_joint",
+    "noisy_moments",
     "precision_cholesky",
     "shared_evaluate",
     "shared_moments",
     "spherical_evaluate",
     "spherical_moments",
+    "student_moments",
 ]
 
 LOG_JOINT, POSTERIOR, LOG_PROB, LABELS = range(4)

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from gaussmix.model.base import Model
 from gaussmix.model.mixture import Mixture
+from gaussmix.model.student import StudentMixture
 
-__all__ = ["Mixture", "Model"]
+__all__ = ["Mixture", "Model", "StudentMixture"]

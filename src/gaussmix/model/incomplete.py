@@ -19,6 +19,7 @@ from gaussmix.covariance.completion import (
     regression,
     shares_of,
 )
+from gaussmix.covariance.deconvolution import denoised, noisy_log_joint, noisy_moments
 from gaussmix.moments import POOLED, Moments, buffer_size
 from gaussmix.source import Known, by_group, by_pattern
 from gaussmix.types import Float64Array, FloatArray, IntArray
@@ -46,7 +47,10 @@ def moments_of_known(
     if known.components is not None:
         chosen = np.array(known.components)
         covariances, means, log_weights = covariances.select(chosen), means[chosen], log_weights[chosen]
-    if known.mixed:
+    if known.noise is not None:
+        mixing = (log_weights, means)
+        moments = noisy_moments(covariances, X, weight, known.noise, mixing, hard=hard)
+    elif known.mixed:
         moments = mixed_moments(covariances, X, weight, log_weights, means, hard=hard)
     elif known.features is None:
         moments = covariances.moments(X, weight, log_weights, means, hard=hard).about(means)
@@ -105,6 +109,35 @@ _OF_LOG_JOINT: Final[dict[str, Callable[[Float64Array], Any]]] = {
     "posterior": lambda log_joint: shares_of(log_joint)[0],
     "labels": lambda log_joint: log_joint.argmax(axis=1),
 }
+
+
+def evaluate_noisy(mixture: Mixture, X: FloatArray, noise: Float64Array, method: str) -> Any:
+    """Return what ``evaluate_by_pattern`` does for rows measured with noise (n, D, D)."""
+    log_joint = noisy_log_joint(mixture.covariances, X, noise, mixture.log_weights, mixture.means)
+    return _OF_LOG_JOINT[method](log_joint)
+
+
+def denoised_rows(
+    mixture: Mixture, X: Any, noise: Float64Array, rng: np.random.Generator | None = None
+) -> Float64Array:
+    """Return the rows without noise: their means given what was measured, or draws if there is a generator."""
+    shares = evaluate_noisy(mixture, X, noise, "posterior")
+    X = X.astype(np.float64)
+    rows, matrices = np.zeros(X.shape), mixture.covariances.to_dense()
+    if rng is None:
+        for k, mean in enumerate(mixture.means):
+            rows += shares[:, k : k + 1] * denoised(matrices[k], mean, X, noise)[0]
+        return rows
+    cumulative = shares.cumsum(axis=1)
+    component = (cumulative < rng.random((len(X), 1)) * cumulative[:, -1:]).sum(axis=1)
+    normal = rng.standard_normal(X.shape)
+    for k in np.unique(component).tolist():
+        own = component == k
+        mean, covariance = denoised(matrices[k], mixture.means[k], X[own], noise[own])
+        variances, axes = np.linalg.eigh(covariance)
+        scaled = np.sqrt(np.maximum(variances, 0.0)) * normal[own]
+        rows[own] = mean + (axes @ scaled[:, :, None])[:, :, 0]
+    return rows
 
 
 def conditional_means(mixture: Mixture, X: FloatArray) -> FloatArray:
@@ -173,6 +206,7 @@ class _Pattern:
     def residual_root(self, k: int) -> Float64Array:
         """Return a root R of the residual covariance C = R Rᵀ in component k, shape (m, m)."""
         residual = self._residual[k if len(self._residual) > 1 else 0]
-        variances, axes = np.linalg.eigh(residual)
-        root: Float64Array = axes * np.sqrt(np.maximum(variances, 0.0))
+        sd = np.sqrt(np.maximum(np.diagonal(residual), np.finfo(np.float64).tiny))
+        variances, axes = np.linalg.eigh(residual / sd[:, None] / sd)  # features may differ widely in their units
+        root: Float64Array = sd[:, None] * axes * np.sqrt(np.maximum(variances, 0.0))
         return root

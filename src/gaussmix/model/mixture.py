@@ -9,9 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from gaussmix.covariance import CovarianceFamily, Covariances, resolve_family
+from gaussmix.covariance.deconvolution import noise_matrices
 from gaussmix.errors import DataError, ParameterError
 from gaussmix.model.distribution import Algebra, Completion, Divergence, Interchange, Landscape, Probability
-from gaussmix.model.incomplete import evaluate_by_pattern, moments_of_known
+from gaussmix.model.incomplete import evaluate_by_pattern, evaluate_noisy, moments_of_known
 from gaussmix.moments import Moments
 from gaussmix.prior import FLOOR, Flat, Prior
 from gaussmix.source import ArraySource, Known, has_missing, require_finite
@@ -113,6 +114,10 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
         covariances = family.estimate(
             posterior.scatter, posterior.count, posterior.means.shape[1], previous=previous
         )
+        estimated = covariances.parameters()
+        kept = prior.kept(estimated)
+        if kept is not estimated:
+            covariances = covariances.with_parameters(kept)
         collapsed = (posterior.count == 0) | covariances.singular
         if covariances.singular.any():
             covariances = covariances.floored(prior.floor)
@@ -233,27 +238,32 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
             self.collapsed[components],
         )
 
-    def log_prob(self, X: object) -> FloatArray:
+    def log_prob(self, X: object, *, noise: object = None) -> FloatArray:
         """Return log p(x), shape (n,), in nats, for rows ``X`` of shape (n, D).
 
-        NaN is a missing value here and in the three methods below: the density is that of the observed features.
+        Here and in the three methods below NaN is a missing value, and the density that of the observed features;
+        ``noise`` holds variances (n, D) or covariances (n, D, D) of the noise with which each row was measured, and
+        the density is that of the measured rows.
         """
-        return self._evaluated("log_prob", X)  # type: ignore[no-any-return]
+        return self._evaluated("log_prob", X, noise)  # type: ignore[no-any-return]
 
-    def log_joint(self, X: object) -> FloatArray:
+    def log_joint(self, X: object, *, noise: object = None) -> FloatArray:
         """Return log π_k + log N(x | μ_k, Σ_k), shape (n, K), in nats."""
-        return self._evaluated("log_joint", X)  # type: ignore[no-any-return]
+        return self._evaluated("log_joint", X, noise)  # type: ignore[no-any-return]
 
-    def posterior(self, X: object) -> FloatArray:
+    def posterior(self, X: object, *, noise: object = None) -> FloatArray:
         """Return P(k | x), shape (n, K)."""
-        return self._evaluated("posterior", X)  # type: ignore[no-any-return]
+        return self._evaluated("posterior", X, noise)  # type: ignore[no-any-return]
 
-    def predict(self, X: object) -> IntArray:
+    def predict(self, X: object, *, noise: object = None) -> IntArray:
         """Return the most probable component of each row, shape (n,)."""
-        return self._evaluated("labels", X)  # type: ignore[no-any-return]
+        return self._evaluated("labels", X, noise)  # type: ignore[no-any-return]
 
-    def _evaluated(self, method: str, X: object) -> Any:
-        """Return what a method of the covariances gives for rows of which values may be missing."""
+    def _evaluated(self, method: str, X: object, noise: object = None) -> Any:
+        """Return what a method of the covariances gives for rows of which values may be missing, or noisy."""
+        if noise is not None:
+            rows = self._rows(X)
+            return evaluate_noisy(self, rows, noise_matrices(noise, *rows.shape), method)
         rows, incomplete = self.incomplete_rows(X)
         if incomplete:
             return evaluate_by_pattern(self, rows, method)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaussmix.moments import Moments
-from gaussmix.prior.base import Posterior, Prior
+from gaussmix.moments import TRACE, Moments
+from gaussmix.prior.base import Parameters, Posterior, Prior
 from gaussmix.types import BoolArray, Float64Array, IntArray
 
 
@@ -48,8 +48,8 @@ class Frozen(Prior):
     weights : Given, optional
     means : Given, optional
     covariances : Given, optional
-        Values as the scatter of a single row: of the shape of the family's scatter for K components. Only for
-        families whose covariance is scatter / count; where components share one matrix, all or none are fixed.
+        In the shape of the family's parameters. Only for families whose covariance is scatter / count; where
+        components share one matrix, all or none are fixed.
     """
 
     free: Prior
@@ -66,6 +66,13 @@ class Frozen(Prior):
     def added_variance(self) -> Float64Array | None:  # type: ignore[override]
         """Added to the diagonals of the covariances that are not fixed."""
         return self.free.added_variance
+
+    @property
+    def maximises(self) -> bool:
+        return self.free.maximises
+
+    def log_density(self, mixture: Parameters) -> float:
+        return self.free.log_density(mixture)
 
     def n_weight_parameters(self, n_components: int) -> int:
         if self.weights is None:
@@ -86,7 +93,10 @@ class Frozen(Prior):
         return weights, means, covariances
 
     def mixing_weights(self, count: Float64Array) -> Float64Array:
-        weights = self.free.mixing_weights(count)
+        return self._with_weights(self.free.mixing_weights(count))
+
+    def _with_weights(self, weights: Float64Array) -> Float64Array:
+        """Return the weights with the fixed ones at their values, and the others sharing the rest."""
         if self.weights is None:
             return weights
         fixed = self.weights.fixed
@@ -101,24 +111,33 @@ class Frozen(Prior):
         count, means, scatter = found.count, found.means, found.scatter
         if self.means is not None:
             means = np.where(self.means.fixed[:, None], self.means.values, means)
-            moved_by = moments.scatter.about_mean(np.zeros_like(scatter), count, found.means - means)
-            scatter = scatter - moved_by
+            held = count if found.mean_count is None else found.mean_count
+            scatter = moments.scatter.about_mean(scatter, -held, found.means - means)
         if self.covariances is not None:
-            scatter, count = self._with_covariances(scatter, count)
-        return Posterior(self.mixing_weights(found.count), means, scatter, count)
+            scatter, count = self._with_covariances(moments, scatter, count)
+        return Posterior(self._with_weights(found.weights), means, scatter, count, found.mean_count)
+
+    def kept(self, covariances: Float64Array) -> Float64Array:
+        given = self.covariances
+        if given is None:
+            return covariances
+        fixed = given.fixed.reshape(-1, *[1] * (covariances.ndim - 1)) if not given.shared else given.fixed.all()
+        kept = np.where(fixed, given.values, covariances)
+        return covariances if np.array_equal(kept, covariances) else kept
 
     def select(self, components: IntArray) -> Frozen:
         parts = (self.weights, self.means, self.covariances)
-        return Frozen(self.free, *(None if part is None else part.select(components) for part in parts))
+        return Frozen(self.free.select(components), *(None if part is None else part.select(components) for part in parts))
 
     def _with_covariances(
-        self, scatter: Float64Array, count: Float64Array
+        self, moments: Moments, scatter: Float64Array, count: Float64Array
     ) -> tuple[Float64Array, Float64Array]:
-        """Return scatter and count of which scatter / count is the fixed covariance, exactly so for one row."""
+        """Return scatter and count of which scatter / count is the fixed covariance, up to rounding."""
         given = self.covariances
         assert given is not None
         if given.shared:
             return len(count) * given.values, np.ones(len(count))
+        n_terms = moments.reference.shape[1] if moments.scatter is TRACE else 1
         scatter, count = scatter.copy(), np.where(given.fixed, 1.0, count)
-        scatter[given.fixed] = given.values[given.fixed]
+        scatter[given.fixed] = n_terms * given.values[given.fixed]
         return scatter, count

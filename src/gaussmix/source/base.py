@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,14 @@ class Known:
         The components that the rows may belong to, ascending. None for any.
     mixed : bool
         Whether rows of several patterns stand together, NaN where a value is missing.
+    noise : ndarray of shape (n, D, D), or None
+        The covariance of the noise with which each row was measured.
     """
 
     features: tuple[int, ...] | None = None
     components: tuple[int, ...] | None = None
     mixed: bool = False
+    noise: Float64Array | None = field(default=None, repr=False, compare=False)
 
 
 class Partition(ABC):

@@ -35,6 +35,13 @@ class KnownPartition(Partition):
         """Return the observed features of the rows, (n, d), and their weights."""
         return self.X, self.weight
 
+    def part(self, run: slice) -> KnownPartition:
+        """Return some of the rows."""
+        known = self.known
+        if known is not None and known.noise is not None:
+            known = replace(known, noise=known.noise[run])
+        return KnownPartition(self.X[run], None if self.weight is None else self.weight[run], known)
+
 
 @dataclass(frozen=True, eq=False)
 class IncompleteRows:
@@ -52,7 +59,11 @@ class IncompleteRows:
 
     @classmethod
     def of(
-        cls, source: Source, labels: IntArray | None = None, allowed: Sequence[Sequence[int]] = ()
+        cls,
+        source: Source,
+        labels: IntArray | None = None,
+        allowed: Sequence[Sequence[int]] = (),
+        noise: Float64Array | None = None,
     ) -> IncompleteRows:
         """Return the rows of a source in groups.
 
@@ -64,6 +75,8 @@ class IncompleteRows:
             −1 where nothing is known of the row's component.
         allowed : sequence of sequence of int
             The components that a row of each label may belong to, ascending.
+        noise : ndarray of shape (N, D, D), optional
+            The covariance of the noise with which each row was measured; then no value is missing.
         """
         X = source.take(np.arange(source.n_rows))
         groups: list[KnownPartition] = []
@@ -73,19 +86,16 @@ class IncompleteRows:
                 components = None if label is None else tuple(allowed[label])
                 block = X[part] if known.features is None else X[np.ix_(part, np.array(known.features))]
                 weight = source.weight_of(part)
-                known = replace(known, components=components)
+                own_noise = None if noise is None else np.ascontiguousarray(noise[part])
+                known = replace(known, components=components, noise=own_noise)
                 groups.append(KnownPartition(np.ascontiguousarray(block), weight, known))
-        if len(groups) == 1 and groups[0].known == Known():
+        if len(groups) == 1 and groups[0].known == Known() and noise is None:
             return cls([replace(groups[0], known=None)])
         return cls(groups)
 
     def partitions(self, block_rows: int) -> Sequence[KnownPartition]:
         """Return all rows in partitions of at most ``block_rows`` rows, each of one group."""
-        return [
-            KnownPartition(group.X[run], None if group.weight is None else group.weight[run], group.known)
-            for group in self.groups
-            for run in row_runs(len(group.X), block_rows)
-        ]
+        return [group.part(run) for group in self.groups for run in row_runs(len(group.X), block_rows)]
 
 
 def by_pattern(X: FloatArray) -> Iterator[tuple[IntArray, tuple[int, ...] | None]]:

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from gaussmix.errors import ParameterError
-from gaussmix.source import Source
+from gaussmix.source import ArraySource, Source
 from gaussmix.types import IntArray
 
 
-def held_out(
-    source: Source, calibration: float, rng: np.random.Generator
-) -> Iterator[tuple[IntArray, Source]]:
-    """Yield the numbers of the rows that are held out, and the source in which they have no weight.
+def held_out(source: Source, calibration: float, rng: np.random.Generator) -> Iterator[tuple[Source, Source]]:
+    """Yield the rows that are held out, and the others.
+
+    They are parted, not only weighted by zero: a row without weight still has a say in where a fit starts and about
+    which point it sums, and a held-out row must have none.
 
     Parameters
     ----------
@@ -38,6 +39,10 @@ def held_out(
             "have to be left to fit"
         )
     for part in parts:
-        left = weight.copy()
-        left[part] = 0.0
-        yield np.sort(part), source.with_weight(left)
+        left = weight > 0
+        left[part] = False
+        yield _taken(source, np.sort(part)), _taken(source, np.flatnonzero(left))
+
+
+def _taken(source: Source, rows: IntArray) -> Source:
+    return ArraySource(source.take(rows), source.weight_of(rows), source.feature_names)

@@ -310,7 +310,7 @@ class MixtureOutlierDetector(OutlierMixin, BaseEstimator):
         mixtures, scores = [], []
         for rows, others in held_out(source, wanted, rng):
             mixtures.append(fit_trimmed(others, choice, share, seed))
-            scores.append(self._scores(mixtures[-1], source)[rows])
+            scores.append(self._scores(mixtures[-1], rows))
         final = mixtures[0] if len(mixtures) == 1 else fit_trimmed(source, choice, share, seed)
         return final, _Calibrated(mixtures, Calibration.of(scores))
 

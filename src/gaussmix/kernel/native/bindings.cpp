@@ -193,6 +193,43 @@ void bind_incomplete(nb::module_& m, IncompleteMomentsFunction<T> moments, Incom
 }
 
 template <class T>
+void bind_noisy(nb::module_& m, NoisyMomentsFunction<T> moments, NoisyLogJointFunction<T> log_joint) {
+    const auto fits = [](const Rows<T>& rows, const Array<const double, 3>& noise) {
+        require(noise.shape(0) == rows.n_rows && noise.shape(1) == rows.n_features && noise.shape(2) == rows.n_features,
+                "noise must have the shape (n_rows, n_features, n_features)");
+    };
+    m.def(
+        "noisy_moments",
+        [=](Matrix<T> X, Weight weight, Array<const double, 3> noise, Vector log_weights, Matrix<double> means,
+            Array<const double, 3> covariances, Array<double, 1> out, bool hard) {
+            const Rows<T> rows = rows_of<T>(X, weight);
+            fits(rows, noise);
+            const IncompleteMixture mixture = incomplete_mixture_of(rows.n_features, log_weights, means, covariances);
+            require(out.shape(0) == size_of_moments(dense, mixture.n_components, rows.n_features),
+                    "out must have the length of the moments");
+            nb::gil_scoped_release release;
+            moments(rows, noise.data(), mixture, hard, out.data());
+        },
+        nb::arg("X").noconvert(), nb::arg("weight").noconvert().none(), nb::arg("noise").noconvert(),
+        nb::arg("log_weights").noconvert(), nb::arg("means").noconvert(), nb::arg("covariances").noconvert(),
+        nb::arg("out").noconvert(), nb::arg("hard") = false);
+    m.def(
+        "noisy_log_joint",
+        [=](Matrix<T> X, Array<const double, 3> noise, Vector log_weights, Matrix<double> means,
+            Array<const double, 3> covariances, Array<double, 2> out) {
+            const Rows<T> rows = rows_of<T>(X, std::nullopt);
+            fits(rows, noise);
+            const IncompleteMixture mixture = incomplete_mixture_of(rows.n_features, log_weights, means, covariances);
+            require(out.shape(0) == rows.n_rows && out.shape(1) == mixture.n_components,
+                    "out must have the shape (n_rows, n_components)");
+            nb::gil_scoped_release release;
+            log_joint(rows, noise.data(), mixture, out.data());
+        },
+        nb::arg("X").noconvert(), nb::arg("noise").noconvert(), nb::arg("log_weights").noconvert(),
+        nb::arg("means").noconvert(), nb::arg("covariances").noconvert(), nb::arg("out").noconvert());
+}
+
+template <class T>
 void bind_passes(nb::module_& m, const Passes<T>& passes) {
     const char* names[] = {"dense", "shared", "diagonal", "spherical"};
     for (int kind = 0; kind < n_representations; ++kind) {
@@ -204,6 +241,7 @@ void bind_passes(nb::module_& m, const Passes<T>& passes) {
     bind_given<T>(m, "diagonal_moments_given", diagonal, passes.diagonal_given);
     bind_em_steps<T>(m, passes.em_steps);
     bind_incomplete<T>(m, passes.incomplete_moments, passes.incomplete_log_joint);
+    bind_noisy<T>(m, passes.noisy_moments, passes.noisy_log_joint);
 }
 
 /// A new NumPy array that owns its memory.

@@ -70,6 +70,13 @@ using IncompleteMomentsFunction = void (*)(const Rows<T>&, const IncompleteMixtu
 template <class T>
 using IncompleteLogJointFunction = void (*)(const Rows<T>&, const IncompleteMixture&, double* out);
 
+/// The same two for rows measured with noise (n_rows, D, D).
+template <class T>
+using NoisyMomentsFunction = void (*)(const Rows<T>&, const double* noise, const IncompleteMixture&, bool hard,
+                                      double* out);
+template <class T>
+using NoisyLogJointFunction = void (*)(const Rows<T>&, const double* noise, const IncompleteMixture&, double* out);
+
 template <class T>
 struct Passes {
     MomentsFunction<T> moments[n_representations];
@@ -78,6 +85,8 @@ struct Passes {
     EmFunction<T> em_steps;
     IncompleteMomentsFunction<T> incomplete_moments;
     IncompleteLogJointFunction<T> incomplete_log_joint;
+    NoisyMomentsFunction<T> noisy_moments;
+    NoisyLogJointFunction<T> noisy_log_joint;
 };
 
 struct KernelTable {

@@ -4,8 +4,8 @@
 #include "em.hpp"
 #include "evaluate.hpp"
 #include "given.hpp"
-#include "incomplete.hpp"
 #include "linear_moments.hpp"
+#include "noisy.hpp"
 
 #define GAUSSMIX_STRING_OF(x) #x
 #define GAUSSMIX_STRING(x) GAUSSMIX_STRING_OF(x)
@@ -21,7 +21,9 @@ constexpr Passes<T> passes() {
             moments_given<T, diagonal>,
             em_steps<T>,
             incomplete_moments<T>,
-            incomplete_log_joint<T>};
+            incomplete_log_joint<T>,
+            noisy_moments<T>,
+            noisy_log_joint<T>};
 }
 
 const KernelTable& table() {

@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from gaussmix.model.distribution.algebra import Algebra
 from gaussmix.model.distribution.completion import Completion
+from gaussmix.model.distribution.conditionals import Conditionals
 from gaussmix.model.distribution.divergence import Divergence
+from gaussmix.model.distribution.ellipse import Ellipses
+from gaussmix.model.distribution.entropy import Estimate
 from gaussmix.model.distribution.interchange import Interchange
 from gaussmix.model.distribution.landscape import Landscape
+from gaussmix.model.distribution.modes import Modes
 from gaussmix.model.distribution.probability import Probability
+from gaussmix.model.distribution.region import HighestDensityRegion
+from gaussmix.model.distribution.transport import Transport
 
-__all__ = ["Algebra", "Completion", "Divergence", "Interchange", "Landscape", "Probability"]
+__all__ = [
+    "Algebra",
+    "Completion",
+    "Conditionals",
+    "Divergence",
+    "Ellipses",
+    "Estimate",
+    "HighestDensityRegion",
+    "Interchange",
+    "Landscape",
+    "Modes",
+    "Probability",
+    "Transport",
+]

@@ -1,4 +1,4 @@
-"""Missing values, replaced by what the observed ones tell of them."""
+"""Missing values and values measured with noise, replaced by what the observed ones tell of them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gaussmix.model.incomplete import conditional_draws, conditional_means
-from gaussmix.types import FloatArray
+from gaussmix.covariance.deconvolution import noise_matrices
+from gaussmix.model.incomplete import conditional_draws, conditional_means, denoised_rows
+from gaussmix.types import Float64Array, FloatArray
 
 if TYPE_CHECKING:
     from gaussmix.model.mixture import Mixture
 
 
 class Completion:
-    """Add imputation."""
+    """Add imputation, and the removal of noise."""
 
     def impute(
         self,
@@ -63,3 +64,50 @@ class Completion:
         if draw:
             return conditional_draws(mixture, rows, np.random.default_rng(random_state))
         return conditional_means(mixture, rows)
+
+    def denoise(
+        self,
+        X: object,
+        noise: object,
+        *,
+        draw: bool = False,
+        random_state: np.random.Generator | int | None = None,
+    ) -> Float64Array:
+        """Return the rows as they were before noise of known covariance was added to them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+            Measured rows.
+        noise : array-like of shape (n, D) or (n, D, D)
+            Variances, or covariances, of the noise of each row.
+        draw : bool, default=False
+            Draw each row from its distribution given what was measured; otherwise its mean.
+        random_state : numpy.random.Generator or seed, optional
+            Of the draws.
+
+        Returns
+        -------
+        ndarray of shape (n, D)
+
+        Raises
+        ------
+        DataError
+            If a row or its noise cannot be used.
+
+        References
+        ----------
+        Bovy, Hogg & Roweis (2011), Extreme deconvolution, Annals of Applied Statistics 5, eqs. 16 and 17.
+
+        Examples
+        --------
+        >>> from gaussmix import Mixture
+        >>> mixture = Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+        >>> mixture.denoise([[2.0], [2.0]], [[1.0], [0.0]])
+        array([[1.],
+               [2.]])
+        """
+        mixture: Mixture = self  # type: ignore[assignment]  # a part of it
+        rows = mixture._rows(X)
+        rng = np.random.default_rng(random_state) if draw else None
+        return denoised_rows(mixture, rows, noise_matrices(noise, *rows.shape), rng)

@@ -17,11 +17,11 @@ Genz & Bretz (2009), Computation of Multivariate Normal and t Probabilities, Lec
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 from scipy.special import ndtr, owens_t
-from scipy.stats import multivariate_normal
 
 from gaussmix.types import Float64Array
 
@@ -41,15 +41,16 @@ def normal_cdf(Z: Float64Array, correlation: Float64Array) -> Float64Array:
         return np.asarray(ndtr(Z[:, 0]))
     if len(correlation) == 2:
         return _bivariate(Z[:, 0], Z[:, 1], float(correlation[0, 1]))
-    values = [multivariate_normal.cdf(z, cov=correlation, abseps=ACCURACY, **_seeded()) for z in Z]
+    from scipy.stats import multivariate_normal  # takes most of a second, which few need
+
+    cdf = multivariate_normal.cdf
+    values = [cdf(z, cov=correlation, abseps=ACCURACY, **_seeded(cdf)) for z in Z]
     return np.asarray(np.clip(values, 0.0, 1.0))
 
 
-def _seeded() -> dict[str, Any]:
+def _seeded(cdf: Callable[..., Any]) -> dict[str, Any]:
     """Return what makes SciPy's integral the same for the same row; older versions have a seed of their own."""
-    if "rng" in inspect.signature(multivariate_normal.cdf).parameters:
-        return {"rng": np.random.default_rng(0)}
-    return {}
+    return {"rng": np.random.default_rng(0)} if "rng" in inspect.signature(cdf).parameters else {}
 
 
 def _bivariate(h: Float64Array, k: Float64Array, correlation: float) -> Float64Array:

@@ -2,7 +2,7 @@
 
 Each row's weight is drawn from the exponential distribution, so that their shares are uniform on the simplex; a row
 of weight w, which counts as w rows, draws from the gamma distribution of shape w. No row is ever lost, unlike in a
-bootstrap of rows, so that few refits collapse (O'Hagan et al. 2019, §3.3). Each refit starts at the fit, and its
+bootstrap of rows, so that few refits collapse (O'Hagan et al. 2019). Each refit starts at the fit, and its
 components are put into the order of the fit's.
 
 References
@@ -89,5 +89,5 @@ class WeightedBootstrap:
                 f"a component collapsed in {n_collapsed} of {self.n_resamples} refits to reweighted rows; these are "
                 "left out, so that the errors are rather too small",
                 DegenerateWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
