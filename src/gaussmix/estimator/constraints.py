@@ -34,6 +34,7 @@ CONSTRAINTS: Final[dict[str, Any]] = {
     "means_init": ["array-like", None],
     "precisions_init": ["array-like", None],
     "frozen": [str, list, tuple, dict, None],
+    "background": [StrOptions({"uniform", "hull"}), callable, None],
     "random_state": ["random_state"],
     "warm_start": ["boolean"],
     "verbose": ["verbose"],

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin, _fit_context
+from sklearn.base import BaseEstimator, DensityMixin, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.covariance import CovarianceFamily, resolve_family
 from gaussmix.covariance.deconvolution import noise_matrices
 from gaussmix.errors import DataError, DegenerateWarning, ParameterError
+from gaussmix.estimator.background import fit_with_background
 from gaussmix.estimator.constraints import CONSTRAINTS
 from gaussmix.estimator.diagnosed import Diagnosed
 from gaussmix.estimator.frozen import frozen_prior
@@ -90,6 +91,10 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
     frozen : str, sequence of str or dict, optional
         What the fit does not move from the given ``weights_init``, ``means_init`` or ``precisions_init``: "weights",
         "means" or "covariances", or a dict that names the components, such as ``{"means": [0, 2]}``.
+    background : {"uniform", "hull"}, callable or None, default=None
+        A density for rows that belong to no component: uniform in the smaller of two boxes about the rows or in their
+        convex hull (Banfield & Raftery 1993), or a callable ``X -> log-density of shape (n,)``. Its rows are labelled
+        -1, and ``predict_proba`` has a last column for it.
     random_state : int, RandomState instance or None, default=None
     warm_start : bool, default=False
         Go on from the last fit.
@@ -122,7 +127,9 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
     lower_bounds_ : list of float
         The same at the start of each iteration.
     mixture_ : Mixture
-        The fitted distribution.
+        The fitted distribution; with a background, that of the other rows.
+    background_ : BackgroundMixture or None
+        The mixture before the background, with ``share``, the background's weight.
     degenerate_ : list of dict
         What was done to which component, and when.
     optima_ : Optima or None
@@ -174,6 +181,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         means_init: Any = None,
         precisions_init: Any = None,
         frozen: Any = None,
+        background: Any = None,
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -196,6 +204,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         self.means_init = means_init
         self.precisions_init = precisions_init
         self.frozen = frozen
+        self.background = background
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -243,7 +252,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
         problem = self._fit(X, sample_weight, y)
-        labels: IntArray = evaluate.predict(self.mixture_, problem.rows, problem.executor)
+        labels: IntArray = evaluate.predict(self._density, problem.rows, problem.executor)
         return labels
 
     def predict(self, X: Any) -> IntArray:
@@ -263,7 +272,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         check_is_fitted(self)
         source = prediction_source(self, X, sample_weight, missing=True)
         with single_threaded_blas(source.n_features):
-            return evaluate.score(self.mixture_, source, executor_for(self.n_jobs))
+            return evaluate.score(self._density, source, executor_for(self.n_jobs))
 
     def bic(self, X: Any) -> float:
         """Return the Bayesian information criterion on ``X``; lower is better (Schwarz 1978)."""
@@ -332,7 +341,11 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
             with single_threaded_blas(source.n_features):
                 problem = self._problem(source, partial_labels(y, source.n_rows, self.n_components), noise)
                 trained, complaints = self._best(problem)
+                density: Any = None
+                if self.background is not None:
+                    density, trained = self._before_background(problem, trained)
                 self._note(trained, problem.rows_without_noise(trained.result.model))
+        self.background_ = density
         self._set_fitted(trained)
         self._warn(trained.result, complaints)
         return problem
@@ -432,7 +445,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         check_is_fitted(self)
         source = prediction_source(self, X, missing=True)
         with single_threaded_blas(source.n_features):
-            return function(self.mixture_, source, executor_for(self.n_jobs))
+            return function(self._density, source, executor_for(self.n_jobs))
 
     def _log_likelihood(self, X: Any) -> tuple[float, int]:
         """Return the total log-likelihood of ``X`` and its number of rows."""
@@ -440,13 +453,36 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         source = prediction_source(self, X, missing=True)
         with single_threaded_blas(source.n_features):
             return evaluate.score(
-                self.mixture_, source, executor_for(self.n_jobs)
+                self._density, source, executor_for(self.n_jobs)
             ) * source.n_rows, source.n_rows
 
     def _n_parameters(self) -> int:
         """Return the number of free parameters; scikit-learn's name for it."""
-        mixture: Mixture = self.mixture_
-        return mixture.n_parameters
+        return int(self._density.n_parameters)
+
+    @property
+    def _density(self) -> Any:
+        """The fitted density: the mixture, or what it is a part of."""
+        return self.mixture_ if self.background_ is None else self.background_
+
+    def _before_background(self, problem: Problem, trained: Trained) -> tuple[Any, Trained]:
+        """Return the mixture before its background, and the run that led there with the mixture as its model."""
+        if problem.rows.incomplete or problem.labels is not None or problem.noise is not None:
+            raise ParameterError(
+                f"background={self.background!r} needs rows without NaN, partial labels and noise"
+            )
+        settings = {
+            "n_components": self.n_components + 1,
+            "background": None,
+            "frozen": None,
+            "init_params": "auto",
+        }
+        settings |= {"weights_init": None, "means_init": None, "precisions_init": None, "warm_start": False}
+        wider = clone(self).set_params(**settings)
+        wide_problem = replace(problem, n_components=self.n_components + 1)
+        found = fit_with_background(self, problem, trained, lambda: wider._best(wide_problem)[0].result.model)
+        density: Any = found.result.model
+        return density, replace(found, result=replace(found.result, model=density.mixture))
 
     def _generator(self) -> np.random.Generator:
         """Return a generator seeded by ``random_state``."""

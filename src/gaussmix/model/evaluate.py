@@ -41,8 +41,8 @@ def log_prob(mixture: Mixture, source: Source, executor: Executor) -> Any:
 
 
 def posterior(mixture: Mixture, source: Source, executor: Executor) -> Any:
-    """Return P(k | x) of each row, shape (N, K), in the source's precision."""
-    return _evaluate(mixture, source, executor, mixture.posterior, (mixture.n_components,), source.dtype)
+    """Return P(k | x) of each row, shape (N, K), in the source's precision; one column more with a background."""
+    return _evaluate(mixture, source, executor, mixture.posterior, (mixture.n_classes,), source.dtype)
 
 
 def predict(mixture: Mixture, source: Source, executor: Executor) -> Any:

@@ -134,6 +134,11 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
         return len(self.means)
 
     @property
+    def n_classes(self) -> int:
+        """Columns of ``posterior``: K."""
+        return len(self.means)
+
+    @property
     def n_features(self) -> int:
         """D."""
         return int(self.means.shape[1])
