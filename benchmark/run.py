@@ -18,6 +18,7 @@ from benchmark import (
     families,
     fits,
     memory,
+    missing,
     optima,
     overheads,
     passes,
@@ -47,6 +48,7 @@ GROUPS: Final[list[Callable[[Settings], Iterator[Row]]]] = [
     anomaly.measure,
     classification.measure,
     conditioning.measure,
+    missing.measure,
 ]
 _SEEDS, _QUICK_SEEDS = 20, 5
 
@@ -103,6 +105,7 @@ def main(
       acceleration    passes with and without it                     5
       defaults        whole fits with defaults                      10
       real            whole fits with defaults on real data         15
+      missing         rows with missing values                       8
       anomaly         outliers found, and false alarms               5
       classification  classes as mixtures against R's mclust        40
       conditioning    many rows conditioned at once beside gmr       1

@@ -36,19 +36,16 @@ print(f"area under the ROC curve: {roc_auc_score(truth, scores):.3f}")
 # A threshold taken from the rows of the fit is too low for new ones: the fit has adapted to its own rows.
 
 naive = np.quantile(detector.score_samples(train), 0.05)
-print(
-    f"5 % of the fitted rows are below it, and of unseen benign rows {(-scores[truth == 0] < naive).mean():.1%}"
-)
+false_alarms = (detector.score_samples(held_out) < naive).mean()
+print(f"below the 5 % quantile of the fitted rows: {false_alarms:.1%} of the unseen benign rows")
 
 # %%
 # ``false_alarm_rate`` holds a quarter of the rows out of the fit and ranks new ones among them. A normal row is then
 # called strange with at most this probability, whatever the true distribution is.
 
 careful = MixtureOutlierDetector(false_alarm_rate=0.05, random_state=0).fit(train)
-print(
-    f"called strange: {(careful.predict(held_out) == -1).mean():.1%} of the benign rows that it has not seen"
-)
-print(f"                {(careful.predict(malignant) == -1).mean():.1%} of the malignant rows")
+for name, rows in {"unseen benign": held_out, "malignant": malignant}.items():
+    print(f"called strange: {(careful.predict(rows) == -1).mean():.1%} of the {name} rows")
 
 # %%
 # p-values are valid in the same sense. With many rows at once, the procedure of Benjamini and Hochberg bounds the

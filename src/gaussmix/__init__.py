@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gaussmix.application import MixtureClassifier, MixtureOutlierDetector, MixtureRegressor
-    from gaussmix.estimator import GaussianMixture, GaussianMixtureSearch
+    from gaussmix.estimator import BayesianGaussianMixture, GaussianMixture, GaussianMixtureSearch, StudentTMixture
     from gaussmix.model import Mixture
     from gaussmix.persistence import load, save
     from gaussmix.selection import MergedMixture, MergeTree, merge_components
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "BayesianGaussianMixture": "gaussmix.estimator",
     "GaussianMixture": "gaussmix.estimator",
     "GaussianMixtureSearch": "gaussmix.estimator",
     "MergeTree": "gaussmix.selection",
@@ -23,12 +24,14 @@ _HOMES = {
     "MixtureClassifier": "gaussmix.application",
     "MixtureOutlierDetector": "gaussmix.application",
     "MixtureRegressor": "gaussmix.application",
+    "StudentTMixture": "gaussmix.estimator",
     "load": "gaussmix.persistence",
     "merge_components": "gaussmix.selection",
     "save": "gaussmix.persistence",
 }
 
 __all__ = [
+    "BayesianGaussianMixture",
     "GaussianMixture",
     "GaussianMixtureSearch",
     "MergeTree",
@@ -37,6 +40,7 @@ __all__ = [
     "MixtureClassifier",
     "MixtureOutlierDetector",
     "MixtureRegressor",
+    "StudentTMixture",
     "__version__",
     "load",
     "merge_components",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,8 @@ class Scatter:
         scatter; ``variance`` has shape (D,).
     of_dense : callable
         ``matrices -> scatter``: this part of K matrices (K, D, D).
+    n_factors : int
+        Columns of the fixed matrices Ω_k of ``factors``; 0 for every other kind.
     """
 
     name: str
@@ -48,8 +51,11 @@ class Scatter:
     about_mean: Callable[[Float64Array, Float64Array, Float64Array], Float64Array]
     add_diagonal: Callable[[Float64Array, Float64Array, Float64Array], Float64Array]
     of_dense: Callable[[Float64Array], Float64Array]
+    n_factors: int = 0
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        if self.n_factors:
+            return factors, (self.n_factors,)
         return self.name.upper()  # the constant below, so that moments can be pickled and still add
 
 
@@ -90,6 +96,39 @@ TRACE = Scatter(
     lambda scatter, count, variance: scatter + count * variance.sum(),
     lambda dense: np.einsum("kdd->k", dense),
 )
+
+_FACTORS: dict[int, Scatter] = {}
+
+
+def factors(n_factors: int) -> Scatter:
+    """Return the kind of second moments that representations by ``n_factors`` factors need, always the same object.
+
+    With Ω_k the (D, q) matrix that the E-step projects on and S_k the second moments, the array (K, D, 2q + 1) holds
+    S_k Ω_k, count_k Ω_k and the diagonal of S_k side by side: never S_k itself. The middle part adds like the
+    others, and tells how the first changes with the reference; so ``about_mean`` takes of ``count`` only the sign there.
+    """
+    q = n_factors
+
+    def about_mean(second: Float64Array, count: Float64Array, shift: Float64Array) -> Float64Array:
+        about = second.copy()
+        along = np.einsum("kd,kdq->kq", shift, second[..., q : 2 * q])
+        about[..., :q] -= shift[:, :, None] * (np.sign(count)[:, None] * along)[:, None, :]
+        about[..., 2 * q] -= count[:, None] * shift * shift
+        return about
+
+    def add_diagonal(scatter: Float64Array, count: Float64Array, variance: Float64Array) -> Float64Array:
+        added = scatter.copy()
+        added[..., :q] += variance[:, None] * scatter[..., q : 2 * q]
+        added[..., 2 * q] += count[:, None] * variance
+        return added
+
+    def of_dense(matrices: Float64Array) -> Float64Array:
+        raise NotImplementedError(
+            "matrices alone do not tell on what a family of many features projects them"
+        )
+
+    kind = Scatter("factors", lambda K, D: (K, D, 2 * q + 1), about_mean, add_diagonal, of_dense, q)
+    return _FACTORS.setdefault(q, kind)
 
 
 def buffer_size(scatter: Scatter, n_components: int, n_features: int) -> int:
@@ -177,8 +216,6 @@ class Moments:
         count, offset = self.count, points - self.reference
         first = self.first - count[:, None] * offset
         _, means, scatter = self.about_means()
-        # W + n d dᵀ, written as W less what a shift of the mean by d takes away.
-        nothing = np.zeros_like(scatter)
-        second = scatter - self.scatter.about_mean(nothing, count, means - points)
+        second = self.scatter.about_mean(scatter, -count, means - points)  # W + n d dᵀ
         head = np.concatenate([self.buffer[: _HEADER + len(count)], first.ravel()])
         return Moments(np.concatenate([head, second.ravel()]), points, self.scatter)

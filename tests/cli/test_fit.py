@@ -137,7 +137,8 @@ def test_usage_errors(call, data, arguments, words):
 
 BAD_DATA = {
     "text.csv": (b"a,b\n1,x\n2,y\n3,z\n", "b"),
-    "nan.csv": (b"a,b\n1,2\n3,nan\n5,6\n", "b"),
+    "infinite.csv": (b"a,b\n1,2\n3,inf\n5,6\n", "b"),
+    "nothing.csv": (b"a,b\n1,2\n,\n5,6\n", "row 1"),
     "empty.csv": (b"", "empty"),
     "header.csv": (b"a,b\n", "rows"),
     "ragged.csv": (b"a,b\n1,2\n3,4,5\n", ""),

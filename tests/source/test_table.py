@@ -105,8 +105,8 @@ def test_decimals_are_numbers(maker):
     ("column", "message"),
     [
         ([1.5, "2"], "row 1, column 'a' is '2'"),
-        ([1.5, None], "row 1, column 'a' is None"),
-        ([1.5, pd.NA], "column 'a' is <NA>"),
+        ([1.5, None], "row 1, column 'a' is NaN"),
+        ([1.5, pd.NA], "row 1, column 'a' is NaN"),
     ],
 )
 def test_pandas_objects_are_looked_at_cell_by_cell(column, message):

@@ -13,6 +13,8 @@ from gaussmix.covariance.common_axes import EVE, VVE
 from gaussmix.covariance.diagonal import Diag
 from gaussmix.covariance.equal_volume import EVV
 from gaussmix.covariance.full import Full
+from gaussmix.covariance.low_rank import LowRank
+from gaussmix.covariance.low_rank_family import FACTOR_ALIASES, FACTOR_FAMILIES, FACTOR_TYPES, Factors
 from gaussmix.covariance.nesting import is_nested
 from gaussmix.covariance.proportional import VEE
 from gaussmix.covariance.representations import Dense, Diagonal, Shared
@@ -45,26 +47,33 @@ _ALIASES: Final = {family.code: family for family in FAMILIES.values()} | {
 COVARIANCE_TYPES: Final = tuple(dict.fromkeys((*FAMILIES, *CELEUX_GOVAERT, *UNIVARIATE)))
 
 
-def resolve_family(name: str | CovarianceFamily, n_features: int | None = None) -> CovarianceFamily:
+def resolve_family(
+    name: str | CovarianceFamily, n_features: int | None = None, *, n_factors: int = 1
+) -> CovarianceFamily:
     """Return the family called ``name``, or of this code; an instance passes through.
 
     Parameters
     ----------
     name : str or CovarianceFamily
-        One of ``COVARIANCE_TYPES``. ``"E"`` and ``"V"`` are one variance for all components and one for each, for
-        data of a single feature.
+        One of ``COVARIANCE_TYPES`` or ``FACTOR_TYPES``. ``"E"`` and ``"V"`` are one variance for all components and
+        one for each, for data of a single feature.
     n_features : int, optional
         D, where it is known.
+    n_factors : int
+        Of ``FACTOR_TYPES``, factor analysers such as ``"ppca"`` and ``"mfa"``.
 
     Raises
     ------
     ParameterError
-        If no family has this name, or it is for one feature and there are more.
+        If no family has this name, it is for one feature and there are more, or it has more factors than there are
+        features.
     """
+    if name in FACTOR_TYPES:
+        name = (FACTOR_FAMILIES.get(name) or FACTOR_ALIASES[name]).with_factors(n_factors)
     if isinstance(name, CovarianceFamily):
-        return name
+        return name if n_features is None else name.for_features(n_features)
     if name not in COVARIANCE_TYPES:
-        known = ", ".join(repr(known) for known in COVARIANCE_TYPES)
+        known = ", ".join(repr(known) for known in (*COVARIANCE_TYPES, *FACTOR_TYPES))
         raise ParameterError(f"covariance_type must be one of {known} or a CovarianceFamily, got {name!r}")
     if name in UNIVARIATE and n_features not in (None, 1):
         instead = {"E": "'EII', 'EEI' or 'EEE'", "V": "'VII', 'VVI' or 'VVV'"}[name]
@@ -77,6 +86,8 @@ def resolve_family(name: str | CovarianceFamily, n_features: int | None = None) 
 __all__ = [
     "CELEUX_GOVAERT",
     "COVARIANCE_TYPES",
+    "FACTOR_FAMILIES",
+    "FACTOR_TYPES",
     "FAMILIES",
     "UNIVARIATE",
     "CovarianceFamily",
@@ -84,7 +95,9 @@ __all__ = [
     "Dense",
     "Diag",
     "Diagonal",
+    "Factors",
     "Full",
+    "LowRank",
     "Shared",
     "Spherical",
     "Tied",

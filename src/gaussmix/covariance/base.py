@@ -31,6 +31,8 @@ class Covariances(ABC):
         log|Σ_k|.
     singular : ndarray of shape (K,)
         True where the matrix that was asked for is not numerically positive definite.
+    n_factors : int
+        Columns of loadings, for matrices that are made of factors; 0 for all others.
     """
 
     scatter: ClassVar[Scatter]
@@ -38,6 +40,7 @@ class Covariances(ABC):
     n_features: int
     log_det: Float64Array
     singular: BoolArray
+    n_factors: ClassVar[int] = 0
 
     @abstractmethod
     def moments(
@@ -157,6 +160,11 @@ class Covariances(ABC):
         s are the standard deviations now; a matrix that components share counts once.
         """
 
+    def longest_axis(self, component: int) -> Float64Array:
+        """Return the direction in which a component varies most, as long as its standard deviation there, (D,)."""
+        variances, axes = np.linalg.eigh(self.select(np.array([component])).to_dense()[0])
+        return np.asarray(np.sqrt(max(variances[-1], 0.0)) * axes[:, -1])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steps:
@@ -198,6 +206,9 @@ class CovarianceFamily(ABC):
     unconstrained : bool
         Whether ``estimate`` is scatter / count in the form of the representation, nothing else; then the kernel
         can run whole EM iterations by itself.
+    grouped : bool
+        Whether ``estimate`` takes what is known of groups of rows: their covariances, or the diagonals of them.
+        Searches for a start, and all that compares components as groups, need it.
     """
 
     name: ClassVar[str]
@@ -205,6 +216,7 @@ class CovarianceFamily(ABC):
     scatter: ClassVar[Scatter]
     invariance: ClassVar[str]
     unconstrained: ClassVar[bool] = False
+    grouped: ClassVar[bool] = True
 
     @abstractmethod
     def estimate(
@@ -242,6 +254,32 @@ class CovarianceFamily(ABC):
     @abstractmethod
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Return the number of free parameters of the covariances."""
+
+    def for_features(self, n_features: int) -> CovarianceFamily:
+        """Return this family in the form that suits data of so many features; most have only one.
+
+        Raises
+        ------
+        ParameterError
+            If it cannot be fitted to so few.
+        """
+        return self
+
+    def moments_given(
+        self, X: FloatArray, responsibilities: Float64Array, reference: Float64Array, *, unit: Float64Array
+    ) -> Moments:
+        """Return the moments of a block for given responsibilities, if its kind of scatter depends on the family.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, D)
+        responsibilities : ndarray of shape (n, K)
+            Times the rows' weights.
+        reference : ndarray of shape (K, D)
+        unit : ndarray of shape (D,)
+            Squared units of the features, up to a factor.
+        """
+        raise NotImplementedError(f"the kernel has the moments of {self.scatter.name!r} scatter")
 
     def embed(self, covariances: Covariances, weights: Float64Array) -> Covariances:
         """Return the member of this family that is nearest to given covariances of any family.

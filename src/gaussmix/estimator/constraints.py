@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from gaussmix.covariance import COVARIANCE_TYPES, CovarianceFamily
+from gaussmix.covariance import COVARIANCE_TYPES, FACTOR_TYPES, CovarianceFamily
 from gaussmix.fit import ACCELERATIONS, EFFORTS, POLICIES, STARTS
+from gaussmix.prior import Belief, Prior
 
 
 class Count(Interval):
@@ -20,7 +21,8 @@ class Count(Interval):
 
 CONSTRAINTS: Final[dict[str, Any]] = {
     "n_components": [Count(Integral, 1, None, closed="left")],
-    "covariance_type": [StrOptions(set(COVARIANCE_TYPES)), CovarianceFamily],
+    "covariance_type": [StrOptions({*COVARIANCE_TYPES, *FACTOR_TYPES}), CovarianceFamily],
+    "n_factors": [Count(Integral, 1, None, closed="left")],
     "tol": [Interval(Real, 0.0, None, closed="left")],
     "reg_covar": [Interval(Real, 0.0, None, closed="left")],
     "max_iter": [Count(Integral, 0, None, closed="left")],
@@ -34,6 +36,7 @@ CONSTRAINTS: Final[dict[str, Any]] = {
     "means_init": ["array-like", None],
     "precisions_init": ["array-like", None],
     "frozen": [str, list, tuple, dict, None],
+    "prior": [Belief, Prior, list, tuple, None],
     "background": [StrOptions({"uniform", "hull"}), callable, None],
     "random_state": ["random_state"],
     "warm_start": ["boolean"],

@@ -29,8 +29,15 @@ from gaussmix.estimator.parameters import (
     check_weights,
     covariances_from_precisions,
 )
+from gaussmix.estimator.priors import believed_start, believing
 from gaussmix.estimator.problem import Problem
-from gaussmix.estimator.progress import CallbackSupportMixin, Progress, fitted_attributes, with_callbacks
+from gaussmix.estimator.progress import (
+    COVARIANCE_ATTRIBUTES,
+    CallbackSupportMixin,
+    Progress,
+    fitted_attributes,
+    with_callbacks,
+)
 from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
 from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
@@ -53,7 +60,11 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         Which covariance matrices are allowed. The codes are mclust's for volume, shape and orientation: equal (E),
         each component's own (V), or none (I: a ball, the features' axes) (Celeux & Govaert 1995): EII VII EEI VEI
         EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV; for one feature also E and V. "full", "tied", "diag" and
-        "spherical" are VVV, EEE, VVI and VII.
+        "spherical" are VVV, EEE, VVI and VII. For many features there are mixtures of factor analysers: "mfa" and
+        "ppca" (noise of the same variance in all features), and the codes of McNicholas & Murphy (2008, 2010) for
+        loadings and noise that components share (C) or not (U): UCU UCC UCUU UUCU CUU CUC CCU CCC CCUU CUCU.
+    n_factors : int, default=1
+        Factors of each component, fewer than features, where the covariance type has factors; else ignored.
     tol : float, default=1e-6
         Log-likelihood per row (nats) that may still be gained when EM stops. The parameters must have stopped
         moving too, so that plateaus are crossed: see ``gaussmix.fit.Convergence``.
@@ -91,6 +102,10 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
     frozen : str, sequence of str or dict, optional
         What the fit does not move from the given ``weights_init``, ``means_init`` or ``precisions_init``: "weights",
         "means" or "covariances", or a dict that names the components, such as ``{"means": [0, 2]}``.
+    prior : NormalWishart, Dirichlet, Shrinkage, Relevance, or a list of them, optional
+        What is believed before the data, see ``gaussmix.prior``: the fit is then the most probable one. Beliefs about
+        different parameters go together, such as ``[NormalWishart(), Dirichlet(2)]``. They count rows, so that
+        ``sample_weight`` of another size changes the fit.
     background : {"uniform", "hull"}, callable or None, default=None
         A density for rows that belong to no component: uniform in the smaller of two boxes about the rows or in their
         convex hull (Banfield & Raftery 1993), or a callable ``X -> log-density of shape (n,)``. Its rows are labelled
@@ -117,13 +132,19 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         Inverse covariances, of the same shape.
     precisions_cholesky_ : ndarray
         Upper triangular U with precision = U Uᵀ; square roots where the precisions are numbers.
+    loadings_ : ndarray of shape (K, D, n_factors)
+        B_k of covariance types that have factors, Σ_k = B_k B_kᵀ + diag(noise_variance_k). Of more than 128 features
+        these and ``noise_variance_`` take the place of covariances, precisions and their factors;
+        ``mixture_.covariances.to_dense()`` makes the matrices.
+    noise_variance_ : ndarray of shape (K, D)
     converged_ : bool
     n_iter_ : int
         Iterations over all rows of the best start.
     n_passes_ : float
         Passes over all rows that the fit and the search for its start were worth.
     lower_bound_ : float
-        Mean log-likelihood per unit of weight at the last E-step, in nats.
+        Mean log-likelihood per unit of weight at the last E-step, in nats; with a ``prior``, the logarithm of its
+        density, up to a constant, is part of it.
     lower_bounds_ : list of float
         The same at the start of each iteration.
     mixture_ : Mixture
@@ -168,6 +189,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         n_components: int = 1,
         *,
         covariance_type: str | CovarianceFamily = "full",
+        n_factors: int = 1,
         tol: float = 1e-6,
         reg_covar: float = 1e-6,
         max_iter: int = 1000,
@@ -181,6 +203,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         means_init: Any = None,
         precisions_init: Any = None,
         frozen: Any = None,
+        prior: Any = None,
         background: Any = None,
         random_state: Any = None,
         warm_start: bool = False,
@@ -191,6 +214,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
+        self.n_factors = n_factors
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter
@@ -204,6 +228,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         self.means_init = means_init
         self.precisions_init = precisions_init
         self.frozen = frozen
+        self.prior = prior
         self.background = background
         self.random_state = random_state
         self.warm_start = warm_start
@@ -345,8 +370,8 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
                 if self.background is not None:
                     density, trained = self._before_background(problem, trained)
                 self._note(trained, problem.rows_without_noise(trained.result.model))
-        self.background_ = density
         self._set_fitted(trained)
+        self.background_ = density
         self._warn(trained.result, complaints)
         return problem
 
@@ -358,8 +383,24 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
             raise DataError(
                 f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {source.n_rows}"
             )
-        check_memory(K, source.n_features, resolve_family(self.covariance_type, source.n_features))
+        check_memory(K, source.n_features, self._family(source))
         return source
+
+    def _family(self, source: Source) -> CovarianceFamily:
+        """Return the family of ``covariance_type`` for these rows."""
+        family = resolve_family(self.covariance_type, source.n_features, n_factors=self.n_factors)
+        if source.incomplete and not family.grouped:
+            raise DataError(
+                f"covariance_type={family.name!r} takes no missing values where there are {source.n_features} "
+                "features: fill them in, or use covariance_type='diag'"
+            )
+        for name in ("prior", "precisions_init"):
+            if getattr(self, name) is not None and not family.grouped:
+                raise ParameterError(
+                    f"{name} is not possible for covariance_type={family.name!r} where there are {source.n_features} "
+                    f"features: set {name}=None"
+                )
+        return family
 
     def _problem(self, source: Source, labels: IntArray | None, noise: Any) -> Problem:
         """Measure the rows."""
@@ -372,7 +413,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         problem = Problem.of(
             source,
             executor_for(self.n_jobs),
-            resolve_family(self.covariance_type, source.n_features),
+            self._family(source),
             self.n_components,
             self.reg_covar,
             equal_weights=self.equal_weights,
@@ -381,6 +422,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         )
         if labels is not None and self.on_degenerate == "drop":
             raise ParameterError("on_degenerate='drop' would drop a label of y: use 'floor' or 'restart'")
+        problem = believing(self, problem)
         return replace(problem, prior=frozen_prior(self, problem)) if self.frozen is not None else problem
 
     def _best(self, problem: Problem) -> tuple[Trained, list[str]]:
@@ -396,7 +438,8 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
             tol=self.tol,
             max_iter=self.max_iter,
             on_degenerate=self.on_degenerate,
-            acceleration=self.acceleration,
+            # Leaps are judged by the bound, which a prior without an objective does not raise.
+            acceleration=self.acceleration if problem.prior.maximises else None,
             assignment=self.assignment,
             effort=self.effort,
         )
@@ -410,6 +453,9 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
     def _starter(self, problem: Problem) -> Starter:
         K, D = self.n_components, problem.source.n_features
         weights, means, precisions = self.weights_init, self.means_init, self.precisions_init
+        believed = believed_start(self, problem)
+        if believed is not None:
+            return Starter(problem, self.init_params, *believed)
         return Starter(
             problem,
             self.init_params,
@@ -420,6 +466,9 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
 
     def _set_fitted(self, trained: Trained) -> None:
         result = trained.result
+        for name in COVARIANCE_ATTRIBUTES:  # which of them there are depends on family and features
+            if name in vars(self):
+                delattr(self, name)
         for name, value in fitted_attributes(result.model).items():
             setattr(self, name, value)
         self._convergence = result.convergence  # for a warm start

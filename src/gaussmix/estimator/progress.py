@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from gaussmix.fit import FitResult
 from gaussmix.model import Mixture
@@ -98,16 +98,30 @@ def _say(line: str) -> None:
     print(line)  # noqa: T201 - the user asked for it
 
 
+COVARIANCE_ATTRIBUTES: Final = (
+    "covariances_",
+    "precisions_",
+    "precisions_cholesky_",
+    "loadings_",
+    "noise_variance_",
+)
+
+
 def fitted_attributes(mixture: Mixture) -> dict[str, Any]:
-    """Return scikit-learn's fitted attributes of a mixture."""
-    return {
+    """Return scikit-learn's fitted attributes of a mixture, and loadings and noise where it has factors."""
+    attributes: dict[str, Any] = {
         "mixture_": mixture,
+        "background_": None,  # there is one where the parameter of this name is given
         "weights_": mixture.weights,
         "means_": mixture.means,
-        "covariances_": mixture.covariances.parameters(),
-        "precisions_": mixture.covariances.precisions(),
-        "precisions_cholesky_": mixture.covariances.precisions_cholesky(),
     }
+    stored: Any = mixture.covariances
+    if not stored.scatter.n_factors:
+        values = stored.parameters(), stored.precisions(), stored.precisions_cholesky()
+        attributes |= dict(zip(COVARIANCE_ATTRIBUTES, values, strict=False))
+    if stored.n_factors:
+        attributes |= {"loadings_": stored.loadings, "noise_variance_": stored.noise}
+    return attributes
 
 
 def _root_context(estimator: Any, n_starts: int) -> Any:

@@ -95,7 +95,7 @@ class Starter:
     def searches(self) -> bool:
         """Whether the start is to be searched for."""
         searched = isinstance(self._init, str) and self._init == "auto" and self._problem.n_components > 1
-        return searched and not any(self._given)
+        return searched and self._problem.family.grouped and not any(self._given)
 
     def search(self, effort: str, rng: np.random.Generator) -> tuple[Mixture, Optima | None]:
         """Return a start near the best optimum that a search finds, and what it has seen."""

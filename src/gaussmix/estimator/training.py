@@ -9,7 +9,7 @@ import numpy as np
 
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.starter import Starter
-from gaussmix.fit import Convergence, FitResult, Optima, fit_em, levels, rank, search_samples
+from gaussmix.fit import Convergence, FitResult, Optima, fit_em, is_spurious, levels, rank, search_samples
 from gaussmix.model import Mixture
 
 # Searches after the first where values are missing: what was filled in for that one knew nothing of clusters.
@@ -75,25 +75,38 @@ class Training:
         """Return the run of highest lower bound among ``n_init`` starts, if possible one without collapses."""
         trials = range(n_init if starter.random else 1)  # given starts are all the same
         runs = [self._from_start(trial, starter, rng) for trial in trials]
-        return max(runs, key=lambda trained: rank(trained.result))
+        return max(runs, key=self._order)
 
     def go_on(self, model: Mixture, convergence: Convergence) -> Trained:
         """Return a run that goes on from the model of an earlier fit."""
         self.observer.start(0)
-        return self._run(replace(model, prior=self.problem.prior), None, convergence)
+        prior = self.problem.prior
+        if model.n_components < self.problem.n_components:  # that fit has dropped some
+            prior = prior.select(np.arange(model.n_components))
+        return self._run(replace(model, prior=prior), None, convergence)
 
     def _from_start(self, trial: int, starter: Starter, rng: np.random.Generator) -> Trained:
         self.observer.start(trial)
         trained = self._found(starter, rng)
         labelled = starter.labelled() if trial == 0 and starter.random and self.max_iter > 0 else None
         if labelled is not None:
-            trained = max(trained, self._found(labelled, rng), key=lambda each: rank(each.result))
+            trained = max(trained, self._found(labelled, rng), key=self._order)
         if self.problem.rows.incomplete and starter.random and self.max_iter > 0:
             for filling in range(_FILLINGS):
                 problem = self.problem.filled_by(trained.result.model, filling)
                 again = self._found(starter.on(problem), rng)
-                trained = max(trained, again, key=lambda each: rank(each.result))
+                trained = max(trained, again, key=self._order)
         return trained
+
+    def _order(self, trained: Trained) -> tuple[bool, bool, list[float]]:
+        """Return what the best run has most of: see ``rank``.
+
+        Searches look out for spurious optima themselves, but only on the rows that they see: of incomplete rows these
+        are filled in.
+        """
+        spurious = self.problem.rows.incomplete and is_spurious(trained.result.model)
+        sound, bound = rank(trained.result)
+        return sound, not spurious, bound
 
     def _found(self, starter: Starter, rng: np.random.Generator) -> Trained:
         """Return the run from one start."""

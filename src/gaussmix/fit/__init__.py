@@ -7,7 +7,13 @@ from gaussmix.fit.convergence import Convergence
 from gaussmix.fit.degenerate import POLICIES, Collapse
 from gaussmix.fit.effort import EFFORTS
 from gaussmix.fit.em import EStep, FitResult, fit_em
-from gaussmix.fit.initialization import STARTS, Sample, start_from_labels, start_from_responsibilities
+from gaussmix.fit.initialization import (
+    STARTS,
+    Sample,
+    moments_of_responsibilities,
+    start_from_labels,
+    start_from_responsibilities,
+)
 from gaussmix.fit.schedule import Task, levels, rank, sample_rows, search_samples, search_start
 from gaussmix.fit.search import Optima
 from gaussmix.fit.spurious import is_spurious, least_eigenvalue_ratios
@@ -28,6 +34,7 @@ __all__ = [
     "is_spurious",
     "least_eigenvalue_ratios",
     "levels",
+    "moments_of_responsibilities",
     "rank",
     "sample_rows",
     "search_samples",

@@ -1,14 +1,17 @@
 """A mixture as a point of a space in which every point is a mixture.
 
 The coordinates are log π_k, μ_k and log σ² or, for matrices, the Cholesky factors with the logarithms of their
-diagonals. Lines through them never leave the mixtures; the means, and with them all coordinates' differences,
-follow a shift and a rescaling of the features.
+diagonals; of factors, loadings and the logarithms of the noise. Lines through them never leave the mixtures; the
+means, and with them all coordinates' differences, follow a shift and a rescaling of the features.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from gaussmix.covariance import Covariances
 from gaussmix.model import Mixture
 from gaussmix.moments import FULL, POOLED
 from gaussmix.types import Float64Array
@@ -16,8 +19,12 @@ from gaussmix.types import Float64Array
 
 def coordinates(model: Mixture) -> Float64Array:
     """Return a mixture's coordinates, shape (P,)."""
-    covariances = model.covariances.parameters()
-    if model.covariances.scatter in (FULL, POOLED):
+    stored: Any = model.covariances
+    covariances = stored.packed() if stored.n_factors else stored.parameters()
+    if stored.n_factors:
+        covariances[..., -1] = np.log(covariances[..., -1])
+        shape = covariances
+    elif stored.scatter in (FULL, POOLED):
         D = model.n_features
         factors = np.linalg.cholesky(covariances.reshape(-1, D, D))
         diagonal = np.arange(D)
@@ -34,6 +41,10 @@ def mixture_at(point: Float64Array, like: Mixture) -> Mixture:
     logarithms, means, shape = np.split(point, [K, K + K * D])
     weights = np.exp(logarithms - logarithms.max())
     weights /= weights.sum()
+    if like.covariances.n_factors:
+        covariances = _factors_at(shape, like)
+        collapsed = covariances.singular.copy()
+        return Mixture(weights, means.reshape(K, D), covariances, like.family, like.prior, collapsed)
     if like.covariances.scatter in (FULL, POOLED):
         rows, columns = np.tril_indices(D)
         factors = np.zeros((len(shape) // len(rows), D, D))
@@ -50,6 +61,15 @@ def mixture_at(point: Float64Array, like: Mixture) -> Mixture:
     return Mixture(weights, means.reshape(K, D), covariances, like.family, like.prior, collapsed)
 
 
+def _factors_at(shape: Float64Array, like: Mixture) -> Covariances:
+    """Return covariances by factors with these coordinates; lines keep what components share."""
+    stored: Any = like.covariances
+    packed = shape.reshape(*like.means.shape, -1).copy()
+    packed[..., -1] = np.exp(packed[..., -1])
+    moved: Covariances = stored.with_packed(packed)
+    return moved
+
+
 def metric(model: Mixture) -> Float64Array:
     """Return what differences of coordinates are multiplied by to become numbers without units, shape (P,).
 
@@ -59,7 +79,11 @@ def metric(model: Mixture) -> Float64Array:
     root = np.sqrt(model.weights)
     relative = root[:, None] / model.covariances.standard_deviations()
     scatter = model.covariances.scatter
-    if scatter in (FULL, POOLED):
+    if model.covariances.n_factors:
+        loadings = np.repeat(relative[:, :, None], model.covariances.n_factors, axis=2)
+        noise = np.broadcast_to(root[:, None, None], (*relative.shape, 1))
+        shape = np.concatenate([loadings, noise], axis=2)
+    elif scatter in (FULL, POOLED):
         rows, columns = np.tril_indices(D)
         by_row = relative if scatter is FULL else 1.0 / model.covariances.standard_deviations()[:1]
         whole = root[:, None] if scatter is FULL else np.ones((1, 1))

@@ -64,8 +64,7 @@ def _restart(model: Mixture) -> Mixture:
 
 
 def _split(model: Mixture, donor: int, k: int) -> Mixture:
-    variances, axes = np.linalg.eigh(model.covariances.to_dense()[donor])
-    offset = _SPLIT * np.sqrt(max(variances[-1], 0.0)) * axes[:, -1]
+    offset = _SPLIT * model.covariances.longest_axis(donor)
     components = np.arange(model.n_components)
     components[k] = donor
     weights, means, collapsed = model.weights.copy(), model.means.copy(), model.collapsed.copy()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -132,14 +132,35 @@ def start_from_responsibilities(
     rows_of : ndarray, optional
         Table of rows of responsibilities, for labels.
     """
+    given = partial(family.moments_given, unit=prior.floor) if family.scatter.n_factors else None
+    total = moments_of_responsibilities(
+        blocks, responsibilities, n_components, family.scatter, rows_of, given=given
+    )
+    return Mixture.from_moments(_lend_pooled(total), family, prior)
+
+
+def moments_of_responsibilities(
+    blocks: Sequence[Partition],
+    responsibilities: Any,
+    n_components: int,
+    scatter: Scatter,
+    rows_of: Float64Array | None = None,
+    *,
+    given: Callable[..., Moments] | None = None,
+) -> Moments:
+    """Return the moments of given responsibilities about the components' means; parameters as above.
+
+    ``given`` is ``(X, responsibilities, reference) -> Moments`` for scatter that no kernel makes.
+    """
     first_rows, _ = blocks[0].load()
     reference = np.repeat(first_rows.mean(axis=0, dtype=np.float64)[None], n_components, axis=0)
-    for scatter in (TRACE, family.scatter):  # about the blocks' mean for the means, then about the means
+    for kind in (TRACE, scatter):  # about the blocks' mean for the means, then about the means
         parts = _responsible(blocks, responsibilities, rows_of)
-        total = pairwise_sum(_given(X, shares, reference, scatter) for X, shares in parts)
+        one = partial(_given, scatter=kind) if kind is TRACE or given is None else given
+        total = pairwise_sum(one(X, shares, reference) for X, shares in parts)
         count, reference, _ = total.about_means()
         reference[count == 0] = count @ reference / count.sum()  # a group without rows starts in the middle
-    return Mixture.from_moments(_lend_pooled(total), family, prior)
+    return total
 
 
 def _responsible(

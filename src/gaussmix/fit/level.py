@@ -103,7 +103,7 @@ class Level:
 
     def run(self, model: Mixture, max_iter: int, tol: float = 0.0, executor: Executor | None = None) -> Run:
         """Return EM's run from ``model``: ``max_iter`` iterations, fewer if it converges within ``tol``."""
-        pace = "auto" if tol > 0 else None
+        pace = "auto" if tol > 0 and model.prior.maximises else None
         result = fit_em(
             model, self.partitions, executor or Serial(), tol=tol, max_iter=max_iter, acceleration=pace
         )

@@ -9,7 +9,7 @@ that were simulated, even nested ones, so a thousandth divides the two (Ingrassi
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,6 +25,8 @@ def is_spurious(mixture: Mixture) -> bool:
     """Return whether a component is thinner than ``LEAST_RATIO`` of the pooled covariance in some direction."""
     if mixture.covariances.scatter in (DIAGONAL, TRACE):
         return bool((least_eigenvalue_ratios(mixture) < LEAST_RATIO).any())
+    if mixture.covariances.scatter.n_factors:
+        return bool((_noise_ratios(mixture) < LEAST_RATIO).any())
     dense = mixture.covariances.to_dense()  # Σ_k − c W is positive definite where the ratio exceeds c
     pooled = np.einsum("k,kij->ij", mixture.weights, dense)
     scale = np.sqrt(np.diagonal(pooled))
@@ -37,6 +39,8 @@ def least_eigenvalue_ratios(mixture: Mixture) -> Float64Array:
     if mixture.covariances.scatter in (DIAGONAL, TRACE):
         variances = np.square(mixture.covariances.standard_deviations())
         return np.asarray((variances / (mixture.weights @ variances)).min(axis=1))
+    if mixture.covariances.scatter.n_factors:
+        return _noise_ratios(mixture)
     dense = mixture.covariances.to_dense()
     pooled = np.einsum("k,kij->ij", mixture.weights, dense)
     scale = np.sqrt(np.diagonal(pooled))
@@ -45,3 +49,13 @@ def least_eigenvalue_ratios(mixture: Mixture) -> Float64Array:
         return np.zeros(mixture.n_components)
     relative = precision[0] @ (dense / scale[:, None] / scale) @ precision[0].T
     return np.asarray(np.linalg.eigvalsh(relative)[:, 0])
+
+
+def _noise_ratios(mixture: Mixture) -> Float64Array:
+    """Return each component's noise over the pooled noise, the geometric mean over the features, shape (K,).
+
+    It stands for the least eigenvalue where features are so many that matrices are not made.
+    """
+    stored: Any = mixture.covariances
+    pooled = mixture.weights @ stored.noise
+    return np.asarray(np.exp(np.log(stored.noise / pooled).mean(axis=1)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from gaussmix.executor import Executor
 from gaussmix.model.mixture import Mixture
+from gaussmix.model.student import StudentMixture
 from gaussmix.source import Partition, Source
 from gaussmix.source.blocks import block_rows
 from gaussmix.types import Float64Array
@@ -50,8 +51,13 @@ def predict(mixture: Mixture, source: Source, executor: Executor) -> Any:
     return _evaluate(mixture, source, executor, mixture.predict, (), np.dtype(np.int64))
 
 
+def outlyingness(mixture: StudentMixture, source: Source, executor: Executor) -> Any:
+    """Return how far each row lies out of a mixture of t distributions, shape (N,), in the source's precision."""
+    return _evaluate(mixture, source, executor, mixture.outlyingness, (), source.dtype)
+
+
 def _evaluate(
-    mixture: Mixture,
+    mixture: Mixture | StudentMixture,
     source: Source,
     executor: Executor,
     function: Callable[[Any], Any],

@@ -134,9 +134,7 @@ def denoised_rows(
     for k in np.unique(component).tolist():
         own = component == k
         mean, covariance = denoised(matrices[k], mixture.means[k], X[own], noise[own])
-        variances, axes = np.linalg.eigh(covariance)
-        scaled = np.sqrt(np.maximum(variances, 0.0)) * normal[own]
-        rows[own] = mean + (axes @ scaled[:, :, None])[:, :, 0]
+        rows[own] = mean + (_root(covariance) @ normal[own][:, :, None])[:, :, 0]
     return rows
 
 
@@ -205,8 +203,13 @@ class _Pattern:
 
     def residual_root(self, k: int) -> Float64Array:
         """Return a root R of the residual covariance C = R Rᵀ in component k, shape (m, m)."""
-        residual = self._residual[k if len(self._residual) > 1 else 0]
-        sd = np.sqrt(np.maximum(np.diagonal(residual), np.finfo(np.float64).tiny))
-        variances, axes = np.linalg.eigh(residual / sd[:, None] / sd)  # features may differ widely in their units
-        root: Float64Array = sd[:, None] * axes * np.sqrt(np.maximum(variances, 0.0))
-        return root
+        return _root(self._residual[k if len(self._residual) > 1 else 0])
+
+
+def _root(covariance: Float64Array) -> Float64Array:
+    """Return R with R Rᵀ = covariance, shape (..., m, m), by axes in units of the standard deviations."""
+    variance = np.diagonal(covariance, axis1=-2, axis2=-1)
+    sd = np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny))[..., None]
+    variances, axes = np.linalg.eigh(covariance / sd / sd.swapaxes(-1, -2))
+    root: Float64Array = sd * axes * np.sqrt(np.maximum(variances, 0.0))[..., None, :]
+    return root

@@ -118,7 +118,8 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
         kept = prior.kept(estimated)
         if kept is not estimated:
             covariances = covariances.with_parameters(kept)
-        collapsed = (posterior.count == 0) | covariances.singular
+        empty = (posterior.count == 0) | (posterior.weights == 0) & ~prior.fixed(len(posterior.weights))[2]
+        collapsed = empty | covariances.singular
         if covariances.singular.any():
             covariances = covariances.floored(prior.floor)
         return cls(posterior.weights, posterior.means, covariances, family, prior, collapsed)
@@ -181,7 +182,7 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
         return self.covariances.moments(X, weight, self.log_weights, self.means, hard=hard)
 
     def m_step(self, moments: Moments) -> Mixture:
-        """Return the mixture that maximises the expected log-likelihood (and prior) given the moments.
+        """Return the mixture that maximises the expected log-likelihood and prior density given the moments.
 
         A component without rows keeps its mean and covariance; a singular covariance is raised by the prior's
         ``floor``. Both are marked in ``collapsed``.
@@ -213,8 +214,8 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
         return moved, steps.bounds, steps.movements
 
     def lower_bound(self, moments: Moments) -> float:
-        """Return the mean log-likelihood per unit of weight, in nats."""
-        return moments.log_likelihood / moments.weight
+        """Return log-likelihood plus log prior density (0 where there is none) per unit of weight, in nats."""
+        return (moments.log_likelihood + self.prior.log_density(self)) / moments.weight
 
     def movement(self, previous: Mixture) -> float:
         """Return the relative distance of the parameters from ``previous``.

@@ -98,7 +98,9 @@ class StudentMixture(StudentDensity):
         """
         mixture = Mixture.from_parameters(weights, means, covariances, covariance_type)
         try:
-            degrees = np.broadcast_to(np.asarray(degrees_of_freedom, np.float64), mixture.weights.shape).copy()
+            degrees = np.broadcast_to(
+                np.asarray(degrees_of_freedom, np.float64), mixture.weights.shape
+            ).copy()
         except (TypeError, ValueError):
             raise ParameterError(
                 f"degrees_of_freedom should be a number or {mixture.n_components} numbers, one for each component"
@@ -182,7 +184,7 @@ class StudentMixture(StudentDensity):
         if covariances.singular.any():
             covariances = covariances.floored(self.prior.floor)
         degrees = student_freedom.estimate(
-            self.rule, self.degrees_of_freedom, self.n_features, count, moments.log_scale, scale, expansion
+            self.rule, self.degrees_of_freedom, self.n_features, moments
         )
         weights = self.prior.mixing_weights(count)
         return StudentMixture(
@@ -199,7 +201,9 @@ class StudentMixture(StudentDensity):
         held = self.degrees_of_freedom * live
         return np.full_like(count, held @ scale / (held @ count))
 
-    def em_steps(self, X: FloatArray, weight: Float64Array | None, n_steps: int) -> tuple[Self, list[float], list[float]]:
+    def em_steps(
+        self, X: FloatArray, weight: Float64Array | None, n_steps: int
+    ) -> tuple[Self, list[float], list[float]]:
         """Return this mixture: the kernel runs no iterations of it in one go."""
         return self, [], []
 

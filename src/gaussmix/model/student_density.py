@@ -43,6 +43,11 @@ class StudentDensity:
         return len(self.means)
 
     @property
+    def n_classes(self) -> int:
+        """K: the columns of ``posterior``."""
+        return self.n_components
+
+    @property
     def n_features(self) -> int:
         """D."""
         return int(self.means.shape[1])
@@ -62,14 +67,16 @@ class StudentDensity:
         """Return log π_k and the logarithm of the density at the mean, shape (K,)."""
         ν, D = self.degrees_of_freedom, self.n_features
         gammas = gammaln(0.5 * (ν + D)) - gammaln(0.5 * ν)
-        constant: Float64Array = self.log_weights + gammas - 0.5 * (D * np.log(np.pi * ν) + covariances.log_det)
+        constant: Float64Array = (
+            self.log_weights + gammas - 0.5 * (D * np.log(np.pi * ν) + covariances.log_det)
+        )
         return constant
 
     def moments(self, X: FloatArray, weight: Float64Array | None, *, hard: bool = False) -> StudentMoments:
         """Return the moments of one C-contiguous block of rows under the posteriors; ``hard`` as in ``Mixture``."""
         K, D = self.means.shape
         kind = self.covariances.scatter
-        out = np.empty(buffer_size(kind, K, D) + 2 * K)
+        out = np.empty(buffer_size(kind, K, D) + 3 * K)
         arguments = (
             _KINDS[kind.name],
             X,
@@ -83,8 +90,10 @@ class StudentDensity:
         )
         if not kernel.student_moments(*arguments):
             student_moments(*arguments)
-        reference = self.means if X.dtype == self.means.dtype else self.means.astype(X.dtype).astype(np.float64)
-        return StudentMoments(Moments(out[: -2 * K], reference, kind), out[-2 * K : -K], out[-K:])
+        reference = (
+            self.means if X.dtype == self.means.dtype else self.means.astype(X.dtype).astype(np.float64)
+        )
+        return StudentMoments(Moments(out[: -3 * K], reference, kind), *out[-3 * K :].reshape(3, K))
 
     @cached_property
     def _log_constant(self) -> Float64Array:
@@ -164,7 +173,9 @@ class StudentDensity:
     def _distances(self, rows: FloatArray) -> Float64Array:
         """Return the squared Mahalanobis distances, shape (n, K)."""
         covariances = self.precise_covariances
-        nothing = 0.5 * (covariances.log_det + self.n_features * _LOG_2PI)  # leaves −δ/2 of a Gaussian log-joint
+        nothing = 0.5 * (
+            covariances.log_det + self.n_features * _LOG_2PI
+        )  # leaves −δ/2 of a Gaussian log-joint
         distance = -2.0 * covariances.log_joint(rows, nothing, self.means).astype(np.float64)
         return np.clip(distance, 0.0, _FAR)
 
@@ -183,7 +194,8 @@ class StudentDensity:
             return np.empty(shape)
         source = ArraySource(X)  # type: ignore[arg-type]
         require_finite(source)
-        return source.partitions(source.n_rows)[0].load()[0]
+        rows: FloatArray = source.partitions(source.n_rows)[0].load()[0]
+        return rows
 
 
 def _softmax(log_joint: Float64Array) -> tuple[Float64Array, Float64Array]:

@@ -54,6 +54,9 @@ class Matrices(Protocol):
     def log_det(self) -> Float64Array:
         """log|Σ_k|, shape (K,)."""
 
+    def parameters(self) -> Float64Array:
+        """Return the covariances, in the shape of the scatter."""
+
     def precisions(self) -> Float64Array:
         """Return the inverse covariances, in the shape of the scatter."""
 

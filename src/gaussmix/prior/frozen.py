@@ -121,13 +121,16 @@ class Frozen(Prior):
         given = self.covariances
         if given is None:
             return covariances
-        fixed = given.fixed.reshape(-1, *[1] * (covariances.ndim - 1)) if not given.shared else given.fixed.all()
+        fixed = (
+            given.fixed.reshape(-1, *[1] * (covariances.ndim - 1)) if not given.shared else given.fixed.all()
+        )
         kept = np.where(fixed, given.values, covariances)
         return covariances if np.array_equal(kept, covariances) else kept
 
     def select(self, components: IntArray) -> Frozen:
-        parts = (self.weights, self.means, self.covariances)
-        return Frozen(self.free.select(components), *(None if part is None else part.select(components) for part in parts))
+        given = (self.weights, self.means, self.covariances)
+        parts = [None if part is None else part.select(components) for part in given]
+        return Frozen(self.free.select(components), *parts)
 
     def _with_covariances(
         self, moments: Moments, scatter: Float64Array, count: Float64Array

@@ -230,6 +230,29 @@ void bind_noisy(nb::module_& m, NoisyMomentsFunction<T> moments, NoisyLogJointFu
 }
 
 template <class T>
+void bind_student(nb::module_& m, StudentFunction<T> run) {
+    m.def(
+        "student_moments",
+        [=](int kind, Matrix<T> X, Weight weight, Vector log_constant, Matrix<double> means, AnyDimension precision,
+            Vector degrees, Array<double, 1> out, bool hard) {
+            const Rows<T> rows = rows_of<T>(X, weight);
+            require(kind >= 0 && kind < n_representations, "there is no such representation");
+            const Representation representation = Representation(kind);
+            const std::size_t d = rows.n_features;
+            const Parameters parameters = parameters_of(representation, d, log_constant, means, precision);
+            const std::size_t K = parameters.n_components;
+            require(degrees.shape(0) == K, "degrees must have one value for each component");
+            require(out.shape(0) == size_of_moments(representation, K, d) + 3 * K,
+                    "out must have the length of the moments and three more values for each component");
+            nb::gil_scoped_release release;
+            return run(representation, rows, parameters, degrees.data(), hard, out.data());
+        },
+        nb::arg("kind"), nb::arg("X").noconvert(), nb::arg("weight").noconvert().none(),
+        nb::arg("log_constant").noconvert(), nb::arg("means").noconvert(), nb::arg("precision").noconvert(),
+        nb::arg("degrees").noconvert(), nb::arg("out").noconvert(), nb::arg("hard") = false);
+}
+
+template <class T>
 void bind_passes(nb::module_& m, const Passes<T>& passes) {
     const char* names[] = {"dense", "shared", "diagonal", "spherical"};
     for (int kind = 0; kind < n_representations; ++kind) {
@@ -242,6 +265,7 @@ void bind_passes(nb::module_& m, const Passes<T>& passes) {
     bind_em_steps<T>(m, passes.em_steps);
     bind_incomplete<T>(m, passes.incomplete_moments, passes.incomplete_log_joint);
     bind_noisy<T>(m, passes.noisy_moments, passes.noisy_log_joint);
+    bind_student<T>(m, passes.student_moments);
 }
 
 /// A new NumPy array that owns its memory.

@@ -77,6 +77,11 @@ using NoisyMomentsFunction = void (*)(const Rows<T>&, const double* noise, const
 template <class T>
 using NoisyLogJointFunction = void (*)(const Rows<T>&, const double* noise, const IncompleteMixture&, double* out);
 
+/// Moments of a mixture of t distributions (student.hpp); false where they were not computed.
+template <class T>
+using StudentFunction = bool (*)(Representation, const Rows<T>&, const Parameters&, const double* degrees, bool hard,
+                                 double* out);
+
 template <class T>
 struct Passes {
     MomentsFunction<T> moments[n_representations];
@@ -87,6 +92,7 @@ struct Passes {
     IncompleteLogJointFunction<T> incomplete_log_joint;
     NoisyMomentsFunction<T> noisy_moments;
     NoisyLogJointFunction<T> noisy_log_joint;
+    StudentFunction<T> student_moments;
 };
 
 struct KernelTable {

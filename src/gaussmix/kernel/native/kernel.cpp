@@ -6,6 +6,7 @@
 #include "given.hpp"
 #include "linear_moments.hpp"
 #include "noisy.hpp"
+#include "student.hpp"
 
 #define GAUSSMIX_STRING_OF(x) #x
 #define GAUSSMIX_STRING(x) GAUSSMIX_STRING_OF(x)
@@ -23,7 +24,8 @@ constexpr Passes<T> passes() {
             incomplete_moments<T>,
             incomplete_log_joint<T>,
             noisy_moments<T>,
-            noisy_log_joint<T>};
+            noisy_log_joint<T>,
+            student_moments<T>};
 }
 
 const KernelTable& table() {

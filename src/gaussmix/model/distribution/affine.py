@@ -40,6 +40,8 @@ def affine(mixture: Mixture, A: object, b: object) -> Mixture:
 
 def _mapped(covariances: Covariances, A: Float64Array) -> Covariances:
     """Return A Σ_k Aᵀ in the poorest form that holds it."""
+    if covariances.n_factors:
+        return Dense.from_covariances(A @ covariances.to_dense() @ A.T)
     if covariances.scatter in (FULL, POOLED):
         D = covariances.n_features
         return stored_like(covariances, A @ covariances.parameters().reshape(-1, D, D) @ A.T)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gaussmix.covariance import FAMILIES, CovarianceFamily, Covariances, Dense, Shared
+from gaussmix.covariance import FACTOR_FAMILIES, FAMILIES, CovarianceFamily, Covariances, Dense, Shared
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Scatter
 from gaussmix.prior import FLOOR, Flat
 from gaussmix.types import Float64Array
@@ -19,6 +20,8 @@ _FAMILY: Final = {FULL.name: "full", POOLED.name: "tied", DIAGONAL.name: "diag",
 
 def family_of(scatter: Scatter) -> CovarianceFamily:
     """Return the family without constraints that is stored in this form."""
+    if scatter.n_factors:
+        return replace(FACTOR_FAMILIES["mfa"], n_factors=scatter.n_factors, grouped=False)
     return FAMILIES[_FAMILY[scatter.name]]
 
 

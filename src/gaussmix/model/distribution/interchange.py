@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gaussmix.model.mixture import Mixture
 
 # scikit-learn's name for each form in which covariances are stored.
-_SKLEARN_TYPES: Final = {"full": "full", "pooled": "tied", "diagonal": "diag", "trace": "spherical"}
+_SKLEARN_TYPES: Final = {"full": "full", "pooled": "tied", "diagonal": "diag", "trace": "spherical", "factors": "full"}
 
 
 class Interchange:
@@ -115,7 +115,10 @@ class Interchange:
         kind = _SKLEARN_TYPES[self.covariances.scatter.name]
         theirs = GaussianMixture(self.n_components, covariance_type=kind)
         theirs.weights_, theirs.means_ = self.weights.copy(), self.means.copy()
-        theirs.covariances_ = self.covariances.parameters().copy()
+        factors = self.covariances.n_factors  # of which scikit-learn has none
+        theirs.covariances_ = (
+            self.covariances.to_dense() if factors else self.covariances.parameters().copy()
+        )
         theirs.precisions_ = self.covariances.precisions()
         theirs.precisions_cholesky_ = self.covariances.precisions_cholesky().copy()
         theirs.n_features_in_ = self.n_features

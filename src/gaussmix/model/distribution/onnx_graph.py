@@ -81,7 +81,7 @@ def _graph(mixture: Mixture, precision: Float64Array, onnx: Any) -> Any:
         "second": np.array([1]),
         "third": np.array([2]),
     }
-    whiten = "MatMul" if mixture.covariances.scatter.name in ("full", "pooled") else "Mul"
+    whiten = "MatMul" if mixture.covariances.scatter.name in ("full", "pooled", "factors") else "Mul"
     nodes = [
         helper.make_node("Unsqueeze", ["X", "first"], ["rows"]),  # (1, n, D)
         helper.make_node("Sub", ["rows", "means"], ["centred"]),  # (K, n, D)

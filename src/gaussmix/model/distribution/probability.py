@@ -11,7 +11,7 @@ from gaussmix.errors import ParameterError
 from gaussmix.model.distribution import univariate
 from gaussmix.model.distribution.features import feature_numbers
 from gaussmix.model.distribution.normal_cdf import normal_cdf
-from gaussmix.moments import FULL, POOLED
+from gaussmix.moments import DIAGONAL, TRACE
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Probability:
         rows = np.asarray(self._rows(X), np.float64)
         total = np.zeros(len(rows))
         sd = self.covariances.standard_deviations()
-        correlated = self.covariances.scatter in (FULL, POOLED) and self.n_features > 1
+        correlated = self.covariances.scatter not in (DIAGONAL, TRACE) and self.n_features > 1
         matrices = self.covariances.to_dense() if correlated and len(rows) else None
         for k in np.flatnonzero(self.weights):
             Z = (rows - self.means[k]) / sd[k]

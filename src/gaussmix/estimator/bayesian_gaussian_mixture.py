@@ -1,0 +1,380 @@
+"""``BayesianGaussianMixture``: scikit-learn's estimator on this engine."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from gaussmix.covariance import resolve_family
+from gaussmix.errors import DataError, DegenerateWarning
+from gaussmix.estimator.bayesian_attributes import posterior_attributes
+from gaussmix.estimator.bayesian_belief import Priors, resolve_priors, resolve_weights
+from gaussmix.estimator.bayesian_constraints import BAYESIAN_CONSTRAINTS
+from gaussmix.estimator.bayesian_start import VariationalStarter
+from gaussmix.estimator.bayesian_training import Inference, Inferred
+from gaussmix.estimator.parameters import check_memory, check_warm_start
+from gaussmix.estimator.problem import Problem
+from gaussmix.estimator.progress import CallbackSupportMixin, Progress, with_callbacks
+from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
+from gaussmix.estimator.threads import executor_for, single_threaded_blas
+from gaussmix.model import Mixture, evaluate
+from gaussmix.model.variational import VariationalMixture
+from gaussmix.types import Effort, Float64Array, FloatArray, IntArray
+
+
+class BayesianGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
+    """Infer a Gaussian mixture by variational Bayes; a drop-in for ``sklearn.mixture.BayesianGaussianMixture``.
+
+    Components that the rows do not need are left without rows, so that ``n_components`` is an upper bound.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        K, the number of components, at most.
+    covariance_type : {"full", "tied", "diag", "spherical", "EEI", "EII"} or a code of these, default="full"
+        As in ``GaussianMixture``: the families that have a conjugate prior.
+    tol : float, default=1e-6
+        Lower bound per row (nats) that may still be gained at the end: see ``gaussmix.fit.Convergence``.
+    reg_covar : float, default=0.0
+        Added to the diagonals of the components' covariances before the prior is, in units of each feature's
+        variance (spherical: of their mean). The prior keeps covariances positive without it, and only without it
+        does the lower bound rise in every iteration.
+    max_iter : int, default=1000
+        Iterations over all rows, at most, without those of the moves. 0 keeps the start.
+    n_init : int, default=1
+        Starts; that which ends with the highest lower bound is kept.
+    init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"}, array-like or callable
+        Where the iterations start. ``"auto"``, the default, starts by k-means and then merges and divides components
+        where that raises the lower bound. Otherwise as in ``GaussianMixture``, without moves.
+    weight_concentration_prior_type : {"dirichlet_process", "dirichlet_distribution"}
+        Prior of the weights: broken sticks (Blei & Jordan 2006), the default, or a finite Dirichlet.
+    weight_concentration_prior : float, optional
+        Concentration of that prior; 1 / K by default. A lower one leaves more components without rows.
+    mean_precision_prior : float, default=1
+        How many rows the prior of the means counts for.
+    mean_prior : array-like of shape (D,), optional
+        The mean of the rows by default.
+    degrees_of_freedom_prior : float, default=D
+        How many rows the prior of the covariances counts for; above D - 1 for "full" and "tied", above 0 for the others.
+    covariance_prior : float or array-like, optional
+        A scatter of ``degrees_of_freedom_prior`` rows, of shape (D, D) for full and tied, (D,) for diag and EEI, a
+        number for spherical and EII. By default the covariance of the rows.
+    random_state : int, RandomState instance or None, default=None
+    warm_start : bool, default=False
+        Go on from the last fit.
+    verbose : int, default=0
+    verbose_interval : int, default=10
+    weight_concentration_hyper_prior : (float, float), optional
+        Shape and rate of a Gamma prior of the concentration, which is then learnt from the rows.
+    order_components : bool, default=True
+        Keep the heaviest components first while sticks are broken, which raises the lower bound (Kurihara, Welling
+        & Teh 2007). False keeps the order of the start, as scikit-learn does.
+    prune : bool, default=False
+        Drop components without rows at the end.
+    convention : {"exact", "scikit-learn"}, default="exact"
+        scikit-learn takes a Wishart's expected log-determinant for diag and spherical too, where the precisions are
+        Gamma distributed, and for tied counts the prior once a component and the rows in K parts. "scikit-learn"
+        does the same; "full" is the same in both.
+    effort : {"low", "default", "high"}, default="default"
+        How many moves ``init_params="auto"`` tries; none for "low".
+    n_jobs : int, optional
+        Threads; None or -1 means one a core. The result does not depend on it.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (K,)
+        Expected weights, rescaled to sum to 1.
+    means_ : ndarray of shape (K, D)
+        Expected means.
+    covariances_ : ndarray
+        Inverses of the expected precisions, in the shape of ``GaussianMixture``.
+    precisions_, precisions_cholesky_ : ndarray
+        As in ``GaussianMixture``.
+    weight_concentration_ : ndarray of shape (K,), or a pair of them
+        Of the Dirichlet posterior, or the two parameters of each stick's Beta posterior.
+    weight_concentration_prior_ : float
+        What was given; the posterior mean, or the most probable value for a Dirichlet, where it is learnt.
+    mean_precision_ : ndarray of shape (K,)
+    degrees_of_freedom_ : ndarray of shape (K,), or float for tied, EEI and EII
+    mean_prior_, mean_precision_prior_, degrees_of_freedom_prior_, covariance_prior_
+        The prior that was used.
+    n_components_effective_ : int
+        Components that are expected to hold more than one row.
+    converged_ : bool
+    n_iter_ : int
+    n_passes_ : float
+        Passes over all rows that iterations and moves took.
+    lower_bound_ : float
+        Evidence lower bound per unit of weight at the last E-step, all terms of it, in nats.
+    lower_bounds_ : list of float
+        The same at the start of each iteration.
+    posterior_ : VariationalMixture
+        The posterior of the parameters.
+    mixture_ : Mixture
+        The mixture of the expected parameters.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (D,)
+        Only if the columns have names.
+
+    References
+    ----------
+    Bishop (2006), Pattern Recognition and Machine Learning, section 10.2.
+
+    Blei & Jordan (2006), Variational inference for Dirichlet process mixtures, Bayesian Analysis 1.
+
+    Hughes & Sudderth (2013), Memoized online variational inference for Dirichlet process mixture models, NeurIPS 26.
+
+    Kurihara, Welling & Teh (2007), Collapsed variational Dirichlet process mixture models, IJCAI 20.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaussmix import BayesianGaussianMixture
+    >>> X = np.concatenate([np.linspace(-1, 1, 50), np.linspace(9, 11, 50)])[:, None]
+    >>> model = BayesianGaussianMixture(n_components=10, random_state=0).fit(X)
+    >>> model.n_components_effective_
+    2
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = BAYESIAN_CONSTRAINTS
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-6,
+        reg_covar: float = 0.0,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: Any = "auto",
+        weight_concentration_prior_type: str = "dirichlet_process",
+        weight_concentration_prior: float | None = None,
+        mean_precision_prior: float | None = None,
+        mean_prior: Any = None,
+        degrees_of_freedom_prior: float | None = None,
+        covariance_prior: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        weight_concentration_hyper_prior: Any = None,
+        order_components: bool = True,
+        prune: bool = False,
+        convention: str = "exact",
+        effort: Effort = "default",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weight_concentration_prior_type = weight_concentration_prior_type
+        self.weight_concentration_prior = weight_concentration_prior
+        self.mean_precision_prior = mean_precision_prior
+        self.mean_prior = mean_prior
+        self.degrees_of_freedom_prior = degrees_of_freedom_prior
+        self.covariance_prior = covariance_prior
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.weight_concentration_hyper_prior = weight_concentration_hyper_prior
+        self.order_components = order_components
+        self.prune = prune
+        self.convention = convention
+        self.effort = effort
+        self.n_jobs = n_jobs
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Infer the posterior.
+
+        Parameters
+        ----------
+        X : array-like, dataframe, path or Source, of shape (N, D)
+            Rows without missing values.
+        y : Ignored
+        sample_weight : array-like of shape (N,), optional
+            A row of weight w counts as w rows: other than in ``GaussianMixture``, a common factor matters, since the
+            prior counts for a number of rows.
+
+        Returns
+        -------
+        BayesianGaussianMixture
+            Itself.
+
+        Raises
+        ------
+        DataError, DataTypeError, ValueError
+            If rows, weights or parameters cannot be used; nothing is changed then.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
+        """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
+        problem = self._fit(X, sample_weight)
+        labels: IntArray = evaluate.predict(self.posterior_, problem.rows, problem.executor)
+        return labels
+
+    def predict(self, X: Any) -> IntArray:
+        """Return the component of highest responsibility of each row, shape (N,)."""
+        return self._evaluated(evaluate.predict, X)  # type: ignore[no-any-return]
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the variational responsibilities, shape (N, K)."""
+        return self._evaluated(evaluate.posterior, X)  # type: ignore[no-any-return]
+
+    def score_samples(self, X: Any, *, predictive: bool = False) -> FloatArray:
+        """Return the log-density of each row, shape (N,), in nats.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (N, D)
+        predictive : bool, default=False
+            Return the posterior predictive density, a mixture of Student distributions (Bishop 2006, eq. 10.81),
+            instead of scikit-learn's log Σ_k exp E[log π_k N(x | μ_k, Λ_k⁻¹)], which lies below it.
+        """
+        check_is_fitted(self)
+        posterior: VariationalMixture = self.posterior_
+        model = posterior.predictive() if predictive else posterior
+        return self._evaluated(evaluate.log_prob, X, model)  # type: ignore[no-any-return]
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the mean of ``score_samples`` per row (or unit of weight), in nats."""
+        check_is_fitted(self)
+        source = prediction_source(self, X, sample_weight)
+        with single_threaded_blas(source.n_features):
+            return evaluate.score(self.posterior_, source, executor_for(self.n_jobs))
+
+    def sample(self, n_samples: int = 1) -> tuple[Float64Array, IntArray]:
+        """Draw rows from the mixture of the expected parameters.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, D)
+        y : ndarray of shape (n_samples,)
+            The component of each row, in ascending order.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample."
+            )
+        mixture: Mixture = self.mixture_
+        return mixture.sample(n_samples, self._generator())
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "posterior_")
+
+    def _fit(self, X: Any, sample_weight: Any) -> Problem:
+        """Fit and set all attributes, or raise and change nothing."""
+        if sample_weight is not None and isinstance(sample_weight, Real):
+            raise DataError("sample_weight should have one value for each row")
+        with features_kept_on_error(self), np.errstate(under="ignore"):
+            problem = self._problem(X, sample_weight)
+            with single_threaded_blas(problem.source.n_features):
+                priors = self._priors(problem)
+                inferred, complaints = self._best(problem, priors)
+        if priors.raised:
+            complaints.append("the covariance of the rows is singular: as covariance_prior its diagonal was raised")
+        self._set_fitted(inferred, priors)
+        self._warn(inferred, complaints)
+        return problem
+
+    def _problem(self, X: Any, sample_weight: Any) -> Problem:
+        """Check rows against parameters, and measure them."""
+        K = self.n_components
+        source = training_source(self, X, sample_weight)
+        if source.n_rows < K:
+            raise DataError(
+                f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {source.n_rows}"
+            )
+        family = resolve_family(self.covariance_type, source.n_features)
+        check_memory(K, source.n_features, family)
+        return Problem.of(source, executor_for(self.n_jobs), family, K, self.reg_covar)
+
+    def _priors(self, problem: Problem) -> Priors:
+        return resolve_priors(
+            problem,
+            self.mean_prior,
+            self.mean_precision_prior,
+            self.degrees_of_freedom_prior,
+            self.covariance_prior,
+            wishart=self.convention != "exact",
+        )
+
+    def _best(self, problem: Problem, priors: Priors) -> tuple[Inferred, list[str]]:
+        """Run from each start, or on from the last fit; return the best, and what is to be warned of."""
+        weights = resolve_weights(
+            self.weight_concentration_prior_type,
+            self.weight_concentration_prior,
+            self.weight_concentration_hyper_prior,
+            self.n_components,
+            ordered=self.order_components,
+        )
+        belief = priors.belief(problem, self.convention)
+        before = VariationalMixture.before(belief, weights, self.convention)
+        warm = self.warm_start and hasattr(self, "posterior_")
+        if warm:
+            check_warm_start(self.mixture_, self.n_components, problem.source.n_features, problem.family)
+        progress = Progress(self, 1 if warm else self.n_init)
+        inference = Inference(problem, before, progress, self.tol, self.max_iter, self.effort)
+        starter = VariationalStarter(problem, self.init_params, before)
+        if warm:
+            inferred = inference.go_on(self.posterior_, self._convergence)
+        else:
+            moves = isinstance(self.init_params, str) and self.init_params == "auto"
+            inferred = inference.best_of(starter, self._generator(), self.n_init, moves=moves)
+        progress.close()
+        return inferred, problem.complaints(inferred.result)
+
+    def _set_fitted(self, inferred: Inferred, priors: Priors) -> None:
+        model = inferred.model.pruned() if self.prune else inferred.model
+        for name, value in posterior_attributes(model, priors).items():
+            setattr(self, name, value)
+        result = inferred.result
+        self._convergence = result.convergence  # for a warm start
+        self.converged_ = result.converged
+        self.n_iter_ = len(result.history)
+        self.n_passes_ = inferred.n_passes
+        self.lower_bounds_ = result.history
+        self.lower_bound_ = result.history[-1] if result.history else -math.inf
+
+    def _warn(self, inferred: Inferred, complaints: list[str]) -> None:
+        for message in complaints:
+            warnings.warn(message, DegenerateWarning, stacklevel=5)
+        if not inferred.result.converged and self.max_iter > 0:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, or increase "
+                "max_iter, tol, or check for degenerate data.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    def _evaluated(self, function: Any, X: Any, model: Any = None) -> Any:
+        check_is_fitted(self)
+        source = prediction_source(self, X)
+        with single_threaded_blas(source.n_features):
+            return function(self.posterior_ if model is None else model, source, executor_for(self.n_jobs))
+
+    def _generator(self) -> np.random.Generator:
+        """Return a generator seeded by ``random_state``."""
+        if isinstance(self.random_state, Integral):
+            return np.random.default_rng(int(self.random_state))
+        return np.random.default_rng(check_random_state(self.random_state).randint(2**31, size=4))

@@ -1,0 +1,364 @@
+"""``StudentTMixture``: mixtures of t distributions, which outliers do not pull away."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from gaussmix.covariance import CovarianceFamily, resolve_family
+from gaussmix.errors import DataError, DegenerateWarning, ParameterError
+from gaussmix.estimator.constraints import CONSTRAINTS
+from gaussmix.estimator.parameters import check_means, check_memory
+from gaussmix.estimator.problem import Problem
+from gaussmix.estimator.progress import Progress
+from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
+from gaussmix.estimator.starter import Starter
+from gaussmix.estimator.student_starts import StudentStarts, robust
+from gaussmix.estimator.threads import executor_for, single_threaded_blas
+from gaussmix.fit import FitResult, fit_em, rank
+from gaussmix.model import StudentMixture, evaluate
+from gaussmix.model.student_density import SCATTERS
+from gaussmix.model.student_freedom import LEAST
+from gaussmix.source import Source
+from gaussmix.types import Effort, Float64Array, FloatArray, IntArray
+
+_SHARED_CONSTRAINTS: Final = (
+    "n_components covariance_type tol reg_covar max_iter n_init init_params effort means_init random_state verbose "
+    "verbose_interval n_jobs"
+).split()
+
+
+class StudentTMixture(DensityMixin, BaseEstimator):
+    """Fit a mixture of t distributions by EM.
+
+    A row far from all components counts for little in means and scatter matrices, so that outliers do not pull them
+    away; how little, the estimated degrees of freedom tell. With one component it is a robust estimate of location and
+    scatter.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        K, the number of components.
+    covariance_type : str or CovarianceFamily, default="full"
+        Which scatter matrices are allowed, as in ``GaussianMixture``.
+    degrees_of_freedom : {"component", "shared"} or float, default="component"
+        ν: estimated for each component, estimated once for all, or fixed at this number. Estimates lie between 0.5 and
+        1000, where the tails are as good as a Gaussian's.
+    tol : float, default=1e-6
+        As in ``GaussianMixture``.
+    reg_covar : float, default=1e-6
+        Added to the diagonals of the scatter matrices, in units of each feature's variance, as its quartiles tell it.
+    max_iter : int, default=1000
+        Iterations over all rows, at most, without those of the search for a start.
+    n_init : int, default=1
+        Starts, or searches for one; that which ends with the highest likelihood is kept.
+    init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"}, array-like or callable
+        Where EM starts. ``"auto"``, the default, tries the best Gaussian mixture and several runs of trimmed k-means.
+        The others as in ``GaussianMixture``.
+    effort : {"low", "default", "high"}, default="default"
+        How long ``init_params="auto"`` searches.
+    means_init : array-like of shape (K, D), optional
+        Each row starts with the nearest of these.
+    random_state : int, RandomState instance or None, default=None
+    verbose : int, default=0
+    verbose_interval : int, default=10
+    n_jobs : int, optional
+        Threads; None or -1 means one a core. The result does not depend on it.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (K,)
+    means_ : ndarray of shape (K, D)
+    covariances_ : ndarray
+        Scatter matrices Σ_k, in the shapes of ``GaussianMixture``. Where ν_k > 2, ν_k / (ν_k − 2) times the matrix is the
+        component's covariance.
+    degrees_of_freedom_ : ndarray of shape (K,)
+    converged_ : bool
+    n_iter_ : int
+        Iterations over all rows of the best start.
+    lower_bound_ : float
+        Mean log-likelihood per unit of weight at the last E-step, in nats.
+    lower_bounds_ : list of float
+        The same at the start of each iteration.
+    mixture_ : StudentMixture
+        The fitted distribution. ``mixture_.degrees_at_bound`` tells which ν stopped at a bound.
+    degenerate_ : list of dict
+        What was done to which component, and when.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (D,)
+        Only if the columns have names.
+
+    References
+    ----------
+    Peel & McLachlan (2000), Robust mixture modelling using the t distribution, Statistics and Computing 10.
+
+    Liu, Rubin & Wu (1998), Parameter expansion to accelerate EM: the PX-EM algorithm, Biometrika 85.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaussmix import StudentTMixture
+    >>> X = np.random.default_rng(0).normal(size=(500, 2))
+    >>> X[:25] += 100  # a twentieth of the rows lies far out
+    >>> model = StudentTMixture(random_state=0).fit(X)
+    >>> bool(np.abs(model.means_).max() < 0.2)
+    True
+    >>> bool(model.outlyingness(X)[:25].min() > model.outlyingness(X)[25:].max())
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **{name: CONSTRAINTS[name] for name in _SHARED_CONSTRAINTS},
+        "degrees_of_freedom": [StrOptions({"component", "shared"}), Real],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str | CovarianceFamily = "full",
+        degrees_of_freedom: str | float = "component",
+        tol: float = 1e-6,
+        reg_covar: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: Any = "auto",
+        effort: Effort = "default",
+        means_init: Any = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.degrees_of_freedom = degrees_of_freedom
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.effort = effort
+        self.means_init = means_init
+        self.random_state = random_state
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.n_jobs = n_jobs
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the mixture.
+
+        Parameters
+        ----------
+        X : array-like, dataframe, path or Source, of shape (N, D)
+            Rows, as in ``GaussianMixture``, without missing values.
+        y : Ignored
+        sample_weight : array-like of shape (N,), optional
+            A row of weight w counts as w rows.
+
+        Returns
+        -------
+        StudentTMixture
+            Itself.
+
+        Raises
+        ------
+        DataError, DataTypeError, ValueError
+            If rows, weights or parameters cannot be used; nothing is changed then.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
+        """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
+        problem = self._fit(X, sample_weight)
+        labels: IntArray = evaluate.predict(self.mixture_, problem.rows, problem.executor)
+        return labels
+
+    def predict(self, X: Any) -> IntArray:
+        """Return the most probable component of each row, shape (N,)."""
+        return self._evaluated(evaluate.predict, X)  # type: ignore[no-any-return]
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the probability of each component given the row, shape (N, K)."""
+        return self._evaluated(evaluate.posterior, X)  # type: ignore[no-any-return]
+
+    def score_samples(self, X: Any) -> FloatArray:
+        """Return the log-density of each row, shape (N,), in nats."""
+        return self._evaluated(evaluate.log_prob, X)  # type: ignore[no-any-return]
+
+    def outlyingness(self, X: Any) -> FloatArray:
+        """Return how far each row lies out, shape (N,): about 1 for a typical row, and large for outliers.
+
+        A row counts in means and scatter matrices with the inverse of this; see ``StudentMixture.outlyingness``.
+        """
+        return self._evaluated(evaluate.outlyingness, X)  # type: ignore[no-any-return]
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the mean log-density per row (or unit of weight), in nats."""
+        check_is_fitted(self)
+        source = prediction_source(self, X, sample_weight)
+        with single_threaded_blas(source.n_features):
+            return evaluate.score(self.mixture_, source, executor_for(self.n_jobs))
+
+    def bic(self, X: Any) -> float:
+        """Return the Bayesian information criterion on ``X``; lower is better (Schwarz 1978)."""
+        log_likelihood, n_rows = self._log_likelihood(X)
+        return -2 * log_likelihood + self._n_parameters() * math.log(n_rows)
+
+    def aic(self, X: Any) -> float:
+        """Return Akaike's information criterion on ``X``; lower is better (Akaike 1974)."""
+        log_likelihood, _ = self._log_likelihood(X)
+        return -2 * log_likelihood + 2 * self._n_parameters()
+
+    def sample(self, n_samples: int = 1) -> tuple[Float64Array, IntArray]:
+        """Draw rows from the fitted mixture.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, D)
+        y : ndarray of shape (n_samples,)
+            The component of each row, in ascending order.
+        """
+        check_is_fitted(self)
+        mixture: StudentMixture = self.mixture_
+        return mixture.sample(n_samples, self._generator())
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "mixture_")
+
+    def _fit(self, X: Any, sample_weight: Any) -> Problem:
+        """Fit and set all attributes, or raise and change nothing."""
+        if sample_weight is not None and isinstance(sample_weight, Real):
+            raise DataError("sample_weight should have one value for each row")
+        with features_kept_on_error(self), np.errstate(under="ignore"):
+            degrees = self._fixed_degrees()
+            source = training_source(self, X, sample_weight)
+            family = self._family(source)
+            with single_threaded_blas(source.n_features):
+                problem = Problem.of(
+                    source, executor_for(self.n_jobs), family, self.n_components, self.reg_covar
+                )
+                problem = robust(problem, self.reg_covar)
+                result, complaints = self._best(problem, degrees)
+        self._set_fitted(result)
+        self._warn(result, problem.complaints(result) + complaints)
+        return problem
+
+    def _fixed_degrees(self) -> float | None:
+        """Return the degrees of freedom where they are fixed."""
+        degrees = self.degrees_of_freedom
+        if isinstance(degrees, str):
+            return None
+        if isinstance(degrees, bool) or not (math.isfinite(degrees) and degrees > 0):
+            raise ParameterError(
+                f"degrees_of_freedom should be 'component', 'shared' or a positive finite number, got {degrees!r}"
+                + ("; infinity is a Gaussian: use GaussianMixture" if degrees == math.inf else "")
+            )
+        return float(degrees)
+
+    def _family(self, source: Source) -> CovarianceFamily:
+        """Check rows against parameters."""
+        K, family = self.n_components, resolve_family(self.covariance_type, source.n_features)
+        if source.n_rows < K:
+            raise DataError(
+                f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {source.n_rows}"
+            )
+        if family.scatter.name not in SCATTERS:
+            raise ParameterError(f"covariance_type={family.name!r} is not available for t distributions")
+        check_memory(K, source.n_features, family)
+        return family
+
+    def _best(self, problem: Problem, degrees: float | None) -> tuple[FitResult, list[str]]:
+        """Run EM from each start; return the best run, and what is to be warned of."""
+        K, D = self.n_components, problem.source.n_features
+        means = None if self.means_init is None else check_means(self.means_init, K, D)
+        starter = Starter(problem, self.init_params, None, means, None)
+        rule = self.degrees_of_freedom if isinstance(self.degrees_of_freedom, str) else "fixed"
+        starts = StudentStarts(problem, starter, rule, degrees, self.effort)
+        n_starts = self.n_init if starter.random else 1
+        progress, rng = Progress(self, n_starts), self._generator()
+        runs = [self._run(problem, starts, progress, trial, rng) for trial in range(n_starts)]
+        progress.close()
+        return max(runs, key=rank), starter.complaints()
+
+    def _run(
+        self, problem: Problem, starts: StudentStarts, progress: Progress, trial: int, rng: np.random.Generator
+    ) -> FitResult:
+        progress.start(trial)
+        start: Any = starts(rng)
+        result = fit_em(
+            start,
+            problem.partitions,
+            problem.executor,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            on_iteration=progress.iteration if progress.listens else None,
+        )
+        progress.end(result)
+        return result
+
+    def _set_fitted(self, result: FitResult) -> None:
+        mixture: Any = result.model
+        self.mixture_ = mixture
+        self.weights_, self.means_ = mixture.weights, mixture.means
+        self.covariances_ = mixture.covariances.parameters()
+        self.degrees_of_freedom_ = mixture.degrees_of_freedom
+        self.converged_ = result.converged
+        self.n_iter_ = len(result.history)
+        self.lower_bounds_ = result.history
+        self.lower_bound_ = result.history[-1] if result.history else -math.inf
+        self.degenerate_ = [collapse.as_dict() for collapse in result.collapses]
+
+    def _warn(self, result: FitResult, complaints: list[str]) -> None:
+        heavy = np.flatnonzero((self.degrees_of_freedom_ <= LEAST) & self.mixture_.degrees_at_bound).tolist()
+        complaints = complaints + [
+            f"the degrees of freedom of component {k} stopped at {LEAST}: its tails have no limit; use fewer "
+            "components, or fix degrees_of_freedom"
+            for k in heavy
+        ]
+        for message in complaints:
+            warnings.warn(message, DegenerateWarning, stacklevel=5)
+        if not result.converged and self.max_iter > 0:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, or increase "
+                "max_iter, tol, or check for degenerate data.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    def _evaluated(self, function: Any, X: Any) -> Any:
+        check_is_fitted(self)
+        source = prediction_source(self, X)
+        with single_threaded_blas(source.n_features):
+            return function(self.mixture_, source, executor_for(self.n_jobs))
+
+    def _log_likelihood(self, X: Any) -> tuple[float, int]:
+        """Return the total log-likelihood of ``X`` and its number of rows."""
+        check_is_fitted(self)
+        source = prediction_source(self, X)
+        with single_threaded_blas(source.n_features):
+            mean = evaluate.score(self.mixture_, source, executor_for(self.n_jobs))
+        return mean * source.n_rows, source.n_rows
+
+    def _n_parameters(self) -> int:
+        """Return the number of free parameters; scikit-learn's name for it."""
+        mixture: StudentMixture = self.mixture_
+        return mixture.n_parameters
+
+    def _generator(self) -> np.random.Generator:
+        """Return a generator seeded by ``random_state``."""
+        if isinstance(self.random_state, Integral):
+            return np.random.default_rng(int(self.random_state))
+        return np.random.default_rng(check_random_state(self.random_state).randint(2**31, size=4))
