@@ -25,14 +25,13 @@ def contaminated(scale: float, seed: int = 0) -> tuple[Any, Any]:
     return clean, np.concatenate([clean, scale * rng.uniform(-1, 1, (100, 2)) + [0.0, 2 * scale]])
 
 
+@pytest.mark.filterwarnings("ignore::gaussmix.errors.DegenerateWarning")
 @pytest.mark.parametrize("scale", [50.0, 1e4])
 def test_gross_outliers_move_the_means_less_than_a_tenth_of_what_they_move_a_gaussians(scale: float) -> None:
     clean, dirty = contaminated(scale)
     centres = GaussianMixture(2, random_state=0).fit(clean).means_
     gaussian = nearest_shift(GaussianMixture(2, random_state=0).fit(dirty).means_, centres)
-    with np.testing.suppress_warnings() as quiet:
-        quiet.filter(DegenerateWarning)
-        student = StudentTMixture(2, random_state=0).fit(dirty)
+    student = StudentTMixture(2, random_state=0).fit(dirty)
     assert nearest_shift(student.means_, centres) < 0.1 * gaussian
 
 

@@ -72,7 +72,7 @@ def matrices_of(covariances: Covariances) -> Float64Array:
 def _factors(covariances: Covariances) -> Float64Array:
     """Return L with Σ⁻¹ = LᵀL, in the shape of ``_matrices``."""
     D = covariances.n_features
-    if covariances.scatter in (FULL, POOLED):
+    if covariances.scatter in (FULL, POOLED) or covariances.n_factors:
         return covariances.precisions_cholesky().reshape(-1, D, D).transpose(0, 2, 1)
     factors: Float64Array = np.eye(D) / covariances.standard_deviations()[:, None, :]
     return factors
@@ -167,6 +167,11 @@ def mixed_log_joint(
         kernel.incomplete_log_joint(X, log_weights, means, matrices_of(covariances), out)
         return out
     observed = ~np.isnan(X)
+    if covariances.n_factors:
+        for i, there in enumerate(map(np.flatnonzero, observed)):
+            part = covariances.marginal(there)
+            out[i] = part.log_joint(np.ascontiguousarray(X[i : i + 1, there]), log_weights, means[:, there])[0]
+        return out
     for k, (mean, sd) in enumerate(zip(means, covariances.standard_deviations(), strict=True)):
         squared = np.square(_offsets(X, observed, mean) / sd).sum(axis=1)
         constant = observed @ (2 * np.log(sd) + np.log(2 * np.pi))

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin, _fit_context, clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.covariance import CovarianceFamily, resolve_family
 from gaussmix.covariance.deconvolution import noise_matrices
-from gaussmix.errors import DataError, DegenerateWarning, ParameterError
+from gaussmix.errors import DataError, ParameterError
 from gaussmix.estimator.background import fit_with_background
 from gaussmix.estimator.constraints import CONSTRAINTS
 from gaussmix.estimator.diagnosed import Diagnosed
+from gaussmix.estimator.fitted_density import Criteria
 from gaussmix.estimator.frozen import frozen_prior
 from gaussmix.estimator.labels import partial_labels
 from gaussmix.estimator.parameters import (
@@ -43,13 +40,12 @@ from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
 from gaussmix.estimator.training import Trained, Training
 from gaussmix.estimator.uncertain import Uncertain
-from gaussmix.fit import FitResult
 from gaussmix.model import Mixture, evaluate
 from gaussmix.source import Source
-from gaussmix.types import Assignment, Effort, Float64Array, FloatArray, IntArray, OnDegenerate
+from gaussmix.types import Assignment, Effort, FloatArray, IntArray, OnDegenerate
 
 
-class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, BaseEstimator):
+class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, BaseEstimator):
     """Fit a Gaussian mixture by EM; a drop-in for ``sklearn.mixture.GaussianMixture``.
 
     Parameters
@@ -183,6 +179,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
+    _takes_missing = True
 
     def __init__(
         self,
@@ -280,35 +277,6 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         labels: IntArray = evaluate.predict(self._density, problem.rows, problem.executor)
         return labels
 
-    def predict(self, X: Any) -> IntArray:
-        """Return the most probable component of each row, shape (N,)."""
-        return self._evaluated(evaluate.predict, X)  # type: ignore[no-any-return]
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Return the probability of each component given the row, shape (N, K)."""
-        return self._evaluated(evaluate.posterior, X)  # type: ignore[no-any-return]
-
-    def score_samples(self, X: Any) -> FloatArray:
-        """Return the log-density of each row, shape (N,), in nats."""
-        return self._evaluated(evaluate.log_prob, X)  # type: ignore[no-any-return]
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the mean log-density per row (or unit of weight), in nats."""
-        check_is_fitted(self)
-        source = prediction_source(self, X, sample_weight, missing=True)
-        with single_threaded_blas(source.n_features):
-            return evaluate.score(self._density, source, executor_for(self.n_jobs))
-
-    def bic(self, X: Any) -> float:
-        """Return the Bayesian information criterion on ``X``; lower is better (Schwarz 1978)."""
-        log_likelihood, n_rows = self._log_likelihood(X)
-        return -2 * log_likelihood + self._n_parameters() * math.log(n_rows)
-
-    def aic(self, X: Any) -> float:
-        """Return Akaike's information criterion on ``X``; lower is better (Akaike 1974)."""
-        log_likelihood, _ = self._log_likelihood(X)
-        return -2 * log_likelihood + 2 * self._n_parameters()
-
     def impute(self, X: Any, *, draw: bool = False, random_state: Any = None) -> FloatArray:
         """Return the rows with missing values filled in; see ``Mixture.impute``.
 
@@ -331,31 +299,6 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         mixture: Mixture = self.mixture_
         with single_threaded_blas(source.n_features):
             return mixture.impute(rows, draw=draw, random_state=random_state)
-
-    def sample(self, n_samples: int = 1) -> tuple[Float64Array, IntArray]:
-        """Draw rows from the fitted mixture.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, D)
-        y : ndarray of shape (n_samples,)
-            The component of each row, in ascending order.
-        """
-        check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample."
-            )
-        mixture: Mixture = self.mixture_
-        return mixture.sample(n_samples, self._generator())
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "mixture_")
 
     def _fit(self, X: Any, sample_weight: Any, y: Any, noise: Any = None) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
@@ -409,6 +352,11 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
             if source.incomplete:
                 raise DataError(
                     "noise and missing values (NaN) in X do not go together: give those a large noise"
+                )
+            if not self._family(source).grouped:
+                raise DataError(
+                    f"covariance_type={self.covariance_type!r} takes no noise where there are {source.n_features} "
+                    "features: use covariance_type='diag'"
                 )
         problem = Problem.of(
             source,
@@ -471,43 +419,9 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
                 delattr(self, name)
         for name, value in fitted_attributes(result.model).items():
             setattr(self, name, value)
-        self._convergence = result.convergence  # for a warm start
-        self.converged_ = result.converged
-        self.n_iter_ = len(result.history)
+        self._set_history(result)
         self.n_passes_ = trained.n_passes
-        self.lower_bounds_ = result.history
-        self.lower_bound_ = result.history[-1] if result.history else -math.inf
         self.degenerate_ = [collapse.as_dict() for collapse in result.collapses]
-
-    def _warn(self, result: FitResult, complaints: list[str]) -> None:
-        for message in complaints:
-            warnings.warn(message, DegenerateWarning, stacklevel=5)
-        if not result.converged and self.max_iter > 0:
-            warnings.warn(
-                "Best performing initialization did not converge. Try different init parameters, or increase "
-                "max_iter, tol, or check for degenerate data.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
-    def _evaluated(self, function: Any, X: Any) -> Any:
-        check_is_fitted(self)
-        source = prediction_source(self, X, missing=True)
-        with single_threaded_blas(source.n_features):
-            return function(self._density, source, executor_for(self.n_jobs))
-
-    def _log_likelihood(self, X: Any) -> tuple[float, int]:
-        """Return the total log-likelihood of ``X`` and its number of rows."""
-        check_is_fitted(self)
-        source = prediction_source(self, X, missing=True)
-        with single_threaded_blas(source.n_features):
-            return evaluate.score(
-                self._density, source, executor_for(self.n_jobs)
-            ) * source.n_rows, source.n_rows
-
-    def _n_parameters(self) -> int:
-        """Return the number of free parameters; scikit-learn's name for it."""
-        return int(self._density.n_parameters)
 
     @property
     def _density(self) -> Any:
@@ -532,9 +446,3 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, DensityMixin, 
         found = fit_with_background(self, problem, trained, lambda: wider._best(wide_problem)[0].result.model)
         density: Any = found.result.model
         return density, replace(found, result=replace(found.result, model=density.mixture))
-
-    def _generator(self) -> np.random.Generator:
-        """Return a generator seeded by ``random_state``."""
-        if isinstance(self.random_state, Integral):
-            return np.random.default_rng(int(self.random_state))
-        return np.random.default_rng(check_random_state(self.random_state).randint(2**31, size=4))

@@ -83,6 +83,13 @@ def check_memory(n_components: int, n_features: int, family: CovarianceFamily) -
 def check_warm_start(mixture: Mixture, n_components: int, n_features: int, family: CovarianceFamily) -> None:
     """Raise ParameterError unless a fit of this kind can go on from ``mixture``, which may have lost components."""
     same_kind = mixture.n_features == n_features and mixture.covariance_type == family.name
+    if same_kind and mixture.covariances.n_factors:
+        n_parameters = (one.n_parameters(n_components, n_features) for one in (mixture.family, family))
+        if len(set(n_parameters)) > 1:
+            raise ParameterError(
+                f"warm_start=True goes on from components of {mixture.covariances.n_factors} factors: set n_factors "
+                "to that, or warm_start=False"
+            )
     if not same_kind or mixture.n_components > n_components:
         raise ParameterError(
             f"warm_start=True goes on from {mixture.n_components} '{mixture.covariance_type}' components of "

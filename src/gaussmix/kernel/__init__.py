@@ -103,4 +103,4 @@ incomplete_moments = _ACTIVE.incomplete_moments
 incomplete_log_joint = _ACTIVE.incomplete_log_joint
 noisy_moments = _ACTIVE.noisy_moments
 noisy_log_joint = _ACTIVE.noisy_log_joint
-student_moments = getattr(_ACTIVE, "student_moments", reference.student_moments)
+student_moments = _ACTIVE.student_moments

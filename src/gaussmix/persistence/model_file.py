@@ -1,7 +1,7 @@
 """A mixture in one ``.safetensors`` file, and back, bit for bit.
 
 Three float64 tensors, ``weights`` (K,), ``means`` (K, D) and ``covariances`` in scikit-learn's shape for the
-covariance type, and one JSON text (`metadata`). Equal content gives equal bytes. A file is believed only
+covariance type (of factors: loadings and noise side by side, (K, D, q + 1)), and one JSON text (`metadata`). Equal content gives equal bytes. A file is believed only
 after all of it was checked: sizes, keys, types, shapes, the SHA-256, finite values, weights that sum to 1,
 symmetric positive definite covariances. Nothing is ever unpickled.
 """
@@ -19,13 +19,15 @@ from typing import Any
 import numpy as np
 
 from gaussmix.atomic import write_atomically
-from gaussmix.covariance import FAMILIES
+from gaussmix.covariance import FACTOR_FAMILIES, FAMILIES
 from gaussmix.errors import ModelFormatError, ParameterError
 from gaussmix.model.mixture import Mixture
 from gaussmix.persistence import container, metadata
+from gaussmix.prior import FLOOR, Flat
 from gaussmix.types import Float64Array
 
 WEIGHT_TOLERANCE = 1e-9  # |Σ_k π_k − 1|; the sum of K rounded weights is far closer
+_NAMES = (*FAMILIES, *FACTOR_FAMILIES)
 
 
 @dataclass(frozen=True)
@@ -105,15 +107,16 @@ def dumps(
     """Return the bytes of a mixture's model file; the parameters are those of `save`."""
     from safetensors.numpy import save as serialize  # here: most programs neither save nor load
 
-    if mixture.covariance_type not in FAMILIES:
+    if mixture.covariance_type not in _NAMES:
         raise ParameterError(
             f"the model cannot be saved: its covariance family {mixture.covariance_type!r} is none of "
-            f"{', '.join(FAMILIES)}, so that nobody could load it"
+            f"{', '.join(_NAMES)}, so that nobody could load it"
         )
+    stored: Any = mixture.covariances
     tensors = {
         "weights": mixture.weights,
         "means": mixture.means,
-        "covariances": mixture.covariances.parameters(),
+        "covariances": stored.packed() if stored.n_factors else stored.parameters(),
     }
     text = metadata.write(
         mixture.covariance_type, (mixture.n_components, mixture.n_features), feature_names, fit
@@ -172,13 +175,17 @@ def _read(path: Path) -> bytes:
 
 
 def _check_shapes(about: metadata.Metadata, shapes: container.Shapes) -> None:
-    family = FAMILIES.get(about.covariance_type)
-    if family is None:
+    if about.covariance_type not in _NAMES:
         raise ModelFormatError(
-            f"its covariance_type {about.covariance_type[:40]!r} is none of {', '.join(FAMILIES)}"
+            f"its covariance_type {about.covariance_type[:40]!r} is none of {', '.join(_NAMES)}"
         )
     K, D = about.n_components, about.n_features
-    expected = {"weights": (K,), "means": (K, D), "covariances": family.scatter.shape(K, D)}
+    if about.covariance_type in FACTOR_FAMILIES:
+        columns = shapes["covariances"][-1]  # loadings and noise
+        covariances: tuple[int, ...] = (K, D, min(max(columns, 2), D))
+    else:
+        covariances = FAMILIES[about.covariance_type].scatter.shape(K, D)
+    expected = {"weights": (K,), "means": (K, D), "covariances": covariances}
     for name, shape in expected.items():
         if shapes[name] != shape:
             raise ModelFormatError(
@@ -214,10 +221,22 @@ def _mixture(tensors: dict[str, Float64Array], covariance_type: str) -> Mixture:
     """Return the mixture; its own check covers symmetry and positive definiteness (Cholesky)."""
     try:
         with np.errstate(all="ignore"):  # what overflows is refused, not warned about
-            mixture = Mixture.from_parameters(
-                tensors["weights"], tensors["means"], tensors["covariances"], covariance_type
-            )
+            if covariance_type in FACTOR_FAMILIES:
+                mixture = _of_factors(tensors, covariance_type)
+            else:
+                mixture = Mixture.from_parameters(
+                    tensors["weights"], tensors["means"], tensors["covariances"], covariance_type
+                )
     except ParameterError as error:
         raise ModelFormatError(str(error)) from None
     # from_parameters divides the weights by their sum, which may move the last bit.
     return dataclasses.replace(mixture, weights=tensors["weights"])
+
+
+def _of_factors(tensors: dict[str, Float64Array], covariance_type: str) -> Mixture:
+    """Return the mixture of loadings and noise."""
+    packed, (K, D) = tensors["covariances"], tensors["means"].shape
+    family = FACTOR_FAMILIES[covariance_type].with_factors(packed.shape[2] - 1).for_features(D)
+    covariances = family.from_packed(packed)
+    prior = Flat(None, FLOOR * np.square(covariances.standard_deviations()).mean(axis=0))
+    return Mixture(tensors["weights"], tensors["means"], covariances, family, prior, np.zeros(K, bool))

@@ -4,13 +4,13 @@ Every one of them has degrees of freedom ν and a scale S, and the expected prec
 serves all: ν = ν_0 + N, S = S_0 + scatter (Bishop 2006, eq. 10.60 to 10.63, where W = S⁻¹). They differ in the
 multivariate gamma function of their normaliser alone:
 
-==========  ===========================  ====================
+==========  ===========================  ==============================
 covariance  posterior                    log of its function
-==========  ===========================  ====================
+==========  ===========================  ==============================
 full, tied  Wishart(ν, S⁻¹)              log Γ_D(ν / 2)
 diag        Gamma(ν / 2, S_d / 2)        D log Γ(ν / 2)
-spherical   Gamma(D ν / 2, D S / 2)      log Γ(D ν / 2)
-==========  ===========================  ====================
+spherical   Gamma(D ν / 2, D S / 2)      log Γ(D ν / 2) − (D ν / 2) log D
+==========  ===========================  ==============================
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ _GAMMAS: Final = (
     lambda degrees, D: D * digamma(0.5 * degrees),
 )
 _ONE_GAMMA: Final = (
-    lambda degrees, D: gammaln(0.5 * D * degrees),
+    lambda degrees, D: gammaln(0.5 * D * degrees) - 0.5 * D * degrees * np.log(D),
     lambda degrees, D: D * (digamma(0.5 * D * degrees) - np.log(D)),
 )
 
