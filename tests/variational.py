@@ -110,7 +110,9 @@ class Draws:
         if isinstance(weights, Dirichlet):
             pi = self.rng.dirichlet(weights.alpha, self.n)
             prior = np.full(len(weights.alpha), weights.prior)
-            return np.log(pi), stats.dirichlet.logpdf(pi.T, prior) - stats.dirichlet.logpdf(pi.T, weights.alpha)
+            return np.log(pi), stats.dirichlet.logpdf(pi.T, prior) - stats.dirichlet.logpdf(
+                pi.T, weights.alpha
+            )
         gamma, log_ratios = np.full(self.n, weights.gamma), 0.0
         if weights.hyper_prior is not None:
             shape, rate = weights.hyper_prior

@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import clone
 
 from gaussmix import GaussianMixture, Mixture, load, save
-from gaussmix.errors import ParameterError
+from gaussmix.errors import DegenerateWarning, ParameterError
 from gaussmix.prior import Dirichlet, Flat, NormalWishart, Relevance, Shrinkage
 
 from ..mixtures import make_mixture, make_rows
@@ -119,6 +119,28 @@ def test_warm_start_after_components_were_dropped():
     model = GaussianMixture(3, prior=NormalWishart(), random_state=0, warm_start=True).fit(X)
     model.mixture_ = model.mixture_.select(np.array([0, 1]))
     assert model.fit(X).mixture_.n_components == 2
+
+
+@pytest.mark.parametrize("prior", [BOTH, [Shrinkage(target="sphere"), Dirichlet(2)]])
+def test_units_and_origin_do_not_matter(prior):
+    scale, origin = np.array([1e-60, 1e70]), np.array([1e-54, -1e76])
+    options = {"prior": prior, "init_params": "kmeans", "random_state": 0}
+    one = GaussianMixture(3, **options).fit(X)
+    other = GaussianMixture(3, **options).fit(scale * X + origin)
+    np.testing.assert_allclose((other.means_ - origin) / scale, one.means_, atol=1e-6)
+    np.testing.assert_allclose(
+        other.covariances_ / scale / scale[:, None], one.covariances_, rtol=1e-5, atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("policy", ["drop", "restart", "floor"])
+def test_a_component_that_starts_far_from_all_rows_is_treated(policy):
+    start = {"means_init": [[0.0, 0.0], [1.0, 1.0], [1e3, 1e3]], "weights_init": [0.5, 0.5, 0.0]}
+    start["precisions_init"] = np.repeat(np.eye(2)[None], 3, axis=0)
+    fitted = GaussianMixture(3, prior=NormalWishart(), on_degenerate=policy, **start)
+    with pytest.warns(DegenerateWarning, match=r"component 2 collapsed \(no rows\)"):
+        fitted.fit(X)
+    assert fitted.mixture_.n_components == (2 if policy == "drop" else 3)
 
 
 def test_clones_pickles_and_files(tmp_path):

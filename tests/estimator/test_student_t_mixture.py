@@ -21,7 +21,7 @@ def nearest_shift(means: Any, centres: Any) -> float:
 def contaminated(scale: float, seed: int = 0) -> tuple[Any, Any]:
     """Return rows of two groups, and the same with a tenth of outliers."""
     rng = np.random.default_rng(seed)
-    clean = np.concatenate([rng.normal(size=(450, 2)), rng.normal(size=(450, 2)) + [9.0, 0.0]])
+    clean = np.concatenate([rng.normal(size=(450, 2)), np.array([9.0, 0.0]) + rng.normal(size=(450, 2))])
     return clean, np.concatenate([clean, scale * rng.uniform(-1, 1, (100, 2)) + [0.0, 2 * scale]])
 
 
@@ -47,7 +47,10 @@ def test_one_component_is_a_robust_location_and_scatter() -> None:
 @pytest.mark.slow
 def test_parameters_are_recovered_within_three_standard_errors() -> None:
     truth = StudentMixture.from_parameters(
-        [0.6, 0.4], [[0.0, 0.0], [8.0, 4.0]], [[[1.0, 0.3], [0.3, 1.0]], [[2.0, 0.0], [0.0, 0.5]]], [3.0, 10.0]
+        [0.6, 0.4],
+        [[0.0, 0.0], [8.0, 4.0]],
+        [[[1.0, 0.3], [0.3, 1.0]], [[2.0, 0.0], [0.0, 0.5]]],
+        [3.0, 10.0],
     )
     fits = []
     for seed in range(12):
@@ -119,7 +122,9 @@ def test_labels_start_where_they_say() -> None:
 
 @pytest.mark.parametrize("degrees", [0.0, -2.0, np.inf, np.nan, True])
 def test_degrees_of_freedom_out_of_range_are_refused(degrees: Any) -> None:
-    with pytest.raises(ValueError, match="degrees_of_freedom should be 'component', 'shared' or a positive finite"):
+    with pytest.raises(
+        ValueError, match="degrees_of_freedom should be 'component', 'shared' or a positive finite"
+    ):
         StudentTMixture(degrees_of_freedom=degrees).fit(three_blobs(30))
 
 

@@ -15,7 +15,16 @@ def student(implementation, problem, degrees, weight=None, *, hard=False):
     """Return whether it was done, and the moments in parts."""
     (K, D), second = problem.means.shape, int(np.prod(problem.second_shape))
     out = np.full(2 + K + K * D + second + 3 * K, np.nan)
-    arguments = (problem.X, weight, problem.log_constant, problem.means, problem.precision, degrees, out, hard)
+    arguments = (
+        problem.X,
+        weight,
+        problem.log_constant,
+        problem.means,
+        problem.precision,
+        degrees,
+        out,
+        hard,
+    )
     done = implementation.student_moments(KINDS.index(problem.kind), *arguments)
     return done, np.split(out, np.cumsum([1, 1, K, K * D, second, K, K]))
 
@@ -28,7 +37,9 @@ def assert_same(parts, expected, tolerance):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("n", "D", "K"), [(1, 1, 1), (37, 1, 3), (500, 2, 3), (77, 4, 2), (203, 5, 3), (400, 17, 9)])
+@pytest.mark.parametrize(
+    ("n", "D", "K"), [(1, 1, 1), (37, 1, 3), (500, 2, 3), (77, 4, 2), (203, 5, 3), (400, 17, 9)]
+)
 def test_compiled_kernels_agree_with_numpy(n, D, K, kind, dtype):
     problem = make_problem(kind, n, D, K, dtype)
     degrees = np.exp(np.random.default_rng(n).uniform(-0.5, 6, K))

@@ -147,5 +147,6 @@ def test_moments_of_parts_of_the_rows_add():
 
 
 def test_an_unknown_family_has_no_prior():
+    belief = Belief(FAMILIES["VVE"], np.zeros(2), 1.0, 2.0, np.eye(2), np.ones(2))
     with pytest.raises(KeyError, match="VVE"):
-        Belief(FAMILIES["VVE"], np.zeros(2), 1.0, 2.0, np.eye(2), np.ones(2)).precisions
+        VariationalMixture.before(belief, Dirichlet.before(1.0, 2))

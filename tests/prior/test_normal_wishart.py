@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from gaussmix import GaussianMixture
+from gaussmix.covariance import FAMILIES
 from gaussmix.errors import ParameterError
+from gaussmix.moments import DIAGONAL, TRACE
 from gaussmix.prior import NormalWishart
 
 from .beliefs import resolved
@@ -42,14 +44,15 @@ def test_one_component_by_the_paper(name, scale, expected):
 
 
 @pytest.mark.parametrize("name", ["full", "tied", "diag", "EEI", "spherical", "EII", "VEV"])
-def test_by_default_a_component_without_rows_has_a_part_of_the_covariance_of_all(name):
-    prior = resolved(NormalWishart(), X, name, 4)
-    form = {"pooled": 0, "trace": D}.get(prior.kind.name, 1)
-    count = prior.count.sum() if name == "tied" else prior.count[0]
-    mode = (prior.scatter if name == "tied" else prior.scatter[0]) / count / max(form, 1)
+def test_a_prior_that_outweighs_the_rows_pulls_towards_a_part_of_the_covariance_of_all(name):
+    prior = resolved(NormalWishart(degrees_of_freedom=1000.0), X, name, 4)
+    mode = FAMILIES[name].estimate(prior.scatter, prior.count, D).to_dense()[0]
     whole = np.cov(X.T) / 4 ** (2 / 3)
-    form = {"full": whole, "pooled": whole, "diagonal": np.diag(whole), "trace": np.diag(whole).mean()}
-    np.testing.assert_allclose(mode, form[prior.kind.name])
+    if prior.kind is DIAGONAL:
+        whole = np.diag(np.diag(whole))
+    elif prior.kind is TRACE:
+        whole = np.diag(whole).mean() * np.eye(D)
+    np.testing.assert_allclose(mode, whole, atol=1e-12)
 
 
 def test_defaults_of_mclust():
@@ -58,6 +61,9 @@ def test_defaults_of_mclust():
     np.testing.assert_allclose(prior.scatter[2], np.cov(X.T) / 4 ** (2 / 3))
     assert prior.mean_count.tolist() == [0.01] * 4
     assert prior.count.tolist() == [D + 2 + D + 2] * 4
+    np.testing.assert_array_equal(prior.scatter, resolved(NormalWishart(), X, "full", 4).scatter)
+    own = resolved(NormalWishart(), X, "diag", 4)
+    np.testing.assert_allclose(own.scatter[0], X.var(axis=0, ddof=1) / 4 ** (2 / 3))
     for name in ("diag", "spherical"):
         variances = resolved(NormalWishart(scale="mclust"), X, name, 4)
         np.testing.assert_allclose(variances.scatter[0], X.var(axis=0, ddof=1).mean() / 4 ** (2 / 3))

@@ -43,7 +43,9 @@ def own_tests(ours: Callable[..., object]) -> dict[str, object]:
     return {name: value for name, value in vars(swapped(ours)).items() if name.startswith("test_")}
 
 
-FROM_K_MEANS = partial(gaussmix.BayesianGaussianMixture, init_params="kmeans")  # as scikit-learn's default does
+FROM_K_MEANS = partial(
+    gaussmix.BayesianGaussianMixture, init_params="kmeans"
+)  # as scikit-learn's default does
 
 for _name, _test in own_tests(FROM_K_MEANS).items():
     if _name not in LEFT_OUT:

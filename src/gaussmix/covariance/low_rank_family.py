@@ -50,6 +50,7 @@ from gaussmix.errors import ParameterError
 from gaussmix.moments import FULL, Moments, Scatter, factors
 from gaussmix.types import Float64Array, FloatArray
 
+_STEPS_GIVEN: Final = 5_000  # towards matrices that a user gives
 _SEED: Final = 0x5EED  # of the fixed directions that a start looks along
 
 
@@ -133,7 +134,10 @@ class Factors(CovarianceFamily):
             return self.from_packed(covariances)
         check_shape(self.name, covariances, (n_components, n_features, n_features))
         check_positive_definite(self.name, covariances, Dense.from_covariances(covariances).singular)
-        return self.estimate(covariances, np.ones(n_components), n_features)
+        loadings, noise = from_matrices(
+            covariances, np.ones(n_components), self.n_factors, self.structure, None, n_steps=_STEPS_GIVEN
+        )
+        return LowRank.from_factors(loadings, noise)
 
     def from_packed(self, packed: Float64Array) -> LowRank:
         """Return the covariances of loadings and, as the last column, noise: (K, D, q + 1).
@@ -158,22 +162,23 @@ class Factors(CovarianceFamily):
         K, D, q = n_components, n_features, self.n_factors
         loadings = D * q - q * (q - 1) // 2
         noise = self.structure.noise.n_parameters(K, D)
-        if self.structure.common_loadings:
-            return (
-                min(loadings, D * (D - 1) // 2) + noise if noise >= D else min(loadings + noise, _matrix(D))
-            )
-        return min(K * loadings + noise, K * _matrix(D))
+        if not self.structure.common_loadings:
+            return min(K * loadings + noise, K * D * (D + 1) // 2)
+        spare = max(loadings - D * (D - 1) // 2, 0)  # they only move the diagonals, as the noise does
+        match self.structure.noise.code:
+            case "VVI" | "EEI":
+                spare = 0
+            case "EVI" | "VEI" if K == 1:
+                spare = 0
+            case "EVI":
+                spare = min(spare, K - 1)
+        return min(loadings, D * (D - 1) // 2) + spare + noise
 
     def moments_given(
         self, X: FloatArray, responsibilities: Float64Array, reference: Float64Array, *, unit: Float64Array
     ) -> Moments:
         directions = np.random.default_rng(_SEED).standard_normal((len(unit), self.n_factors))
         return moments_given(X, responsibilities, reference, directions / np.sqrt(unit)[:, None])
-
-
-def _matrix(n_features: int) -> int:
-    """Return the number of free values of a symmetric matrix."""
-    return n_features * (n_features + 1) // 2
 
 
 _NOISE: Final = {

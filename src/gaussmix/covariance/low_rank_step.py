@@ -1,6 +1,7 @@
 """M-steps of covariances B_k B_kᵀ + Ψ_k, from whole scatter matrices or from their products with Ω_k.
 
-Given the responsibilities, what is to be maximised is −½ Σ_k n_k [log|Σ_k| + tr(Σ_k⁻¹ S_k)] with S_k the scatter a row.
+Given the responsibilities, what is to be maximised is −½ Σ_k n_k [log|Σ_k| + tr(Σ_k⁻¹ S_k)] with S_k the scatter
+a row.
 
 * Of isotropic noise, and loadings that each component has by itself (or all share, with the noise), the maximum is
   closed: principal components (Tipping & Bishop 1999, eqs. 7 and 8).
@@ -29,9 +30,9 @@ from gaussmix.covariance.representations import Diagonal, Spherical
 from gaussmix.moments import TRACE
 from gaussmix.types import Float64Array
 
-_COLD_STEPS: Final = 300  # alternations without a previous model, at most
+_COLD_STEPS: Final = 40  # without a previous model
 _WARM_STEPS: Final = 4  # with one: the next iteration goes on from there
-_STILL: Final = 1e-11  # relative change of the noise at which alternation ends
+_STILL: Final = 1e-11  # relative change of the noise at which steps end
 _START_NOISE: Final = 0.01  # of a feature's variance: the least noise of a start
 _RANK: Final = 1e-10  # of the largest eigenvalue: below, a projection is rounding
 
@@ -90,27 +91,40 @@ def from_matrices(
     n_factors: int,
     structure: Structure,
     previous: LowRank | None,
+    *,
+    n_steps: int | None = None,
 ) -> Factors:
-    """Return loadings and noise of highest likelihood, or higher than the previous ones, for S_k (K, D, D)."""
+    """Return loadings and noise of higher likelihood than the previous ones for S_k (K, D, D), the highest if closed.
+
+    Where it is not, ``n_steps`` are made, by default a few that suffice for EM.
+    """
+    if n_steps is None:
+        n_steps = _COLD_STEPS if previous is None else _WARM_STEPS
     if structure.common:
         pooled = np.tensordot(count / count.sum(), scatter, 1)[None]
         before = None if previous is None else previous.select(np.array([0]))
-        loadings, noise = _own(pooled, count.sum(keepdims=True), n_factors, structure, before)
+        loadings, noise = _own(pooled, count.sum(keepdims=True), n_factors, structure, (before, n_steps))
         K = len(count)
         return np.repeat(loadings, K, axis=0), np.repeat(noise, K, axis=0)
     if structure.common_loadings:
-        return _common_loadings(scatter, count, n_factors, structure, previous)
-    return _own(scatter, count, n_factors, structure, previous)
+        start_from = _common_start(scatter, count, n_factors, structure) if previous is None else previous
+        return _common_loadings(scatter, count, structure, start_from, n_steps)
+    return _own(scatter, count, n_factors, structure, (previous, n_steps))
 
 
 def _own(
-    scatter: Float64Array, count: Float64Array, n_factors: int, structure: Structure, previous: LowRank | None
+    scatter: Float64Array,
+    count: Float64Array,
+    n_factors: int,
+    structure: Structure,
+    path: tuple[LowRank | None, int],
 ) -> Factors:
-    """Return loadings and noise where loadings are each component's own."""
+    """Return loadings and noise where loadings are each component's own; ``path`` is where from, and how far."""
+    previous = path[0]
     if structure.isotropic:
         loadings, noise = _principal(scatter, count, n_factors, structure)
     else:
-        loadings, noise = _alternated(scatter, count, n_factors, structure, previous)
+        loadings, noise = _alternated(scatter, count, n_factors, structure, path)
     if previous is None:
         return loadings, noise
     left, _, right = np.linalg.svd(loadings.transpose(0, 2, 1) @ previous.loadings)
@@ -144,47 +158,56 @@ def _principal(scatter: Float64Array, count: Float64Array, n_factors: int, struc
 
 
 def _alternated(
-    scatter: Float64Array, count: Float64Array, n_factors: int, structure: Structure, previous: LowRank | None
+    scatter: Float64Array,
+    count: Float64Array,
+    n_factors: int,
+    structure: Structure,
+    path: tuple[LowRank | None, int],
 ) -> Factors:
     """Return loadings given the noise, and the noise given the loadings, in turn."""
+    previous, n_steps = path
     variances = linalg.diagonals(np.ascontiguousarray(scatter))
     noise = structure.noise_of(variances, count, variances, None) if previous is None else previous.noise
     loadings = np.zeros((*variances.shape, n_factors))
-    for _ in range(_COLD_STEPS if previous is None else _WARM_STEPS):
+    for _ in range(n_steps):
         root = np.sqrt(np.where(noise > 0, noise, 1.0))
         values, axes = np.linalg.eigh(scatter / root[:, :, None] / root[:, None, :])
         signal = np.sqrt(np.maximum(values[:, : -n_factors - 1 : -1] - 1.0, 0.0))
         loadings = root[:, :, None] * axes[:, :, : -n_factors - 1 : -1] * signal[:, None, :]
         residual = variances - np.square(loadings).sum(axis=2)
         moved = structure.noise_of(residual, count, variances, previous)
-        change = np.abs(moved - noise).max(axis=1, initial=0.0) / noise.max(axis=1)
+        still = (np.abs(moved - noise) <= _STILL * moved).all()
         noise = moved
-        if not change.max() > _STILL:
+        if still:
             break
     return loadings, noise
 
 
+def _common_start(
+    scatter: Float64Array, count: Float64Array, n_factors: int, structure: Structure
+) -> LowRank:
+    """Return the loadings of the pooled scatter, and the noise that they leave."""
+    pooled = np.tensordot(count / count.sum(), scatter, 1)[None]
+    one = Structure(False, structure.noise)
+    loadings, _ = _own(pooled, count.sum(keepdims=True), n_factors, one, (None, _COLD_STEPS))
+    variances = linalg.diagonals(np.ascontiguousarray(scatter))
+    loadings = np.repeat(loadings, len(count), axis=0)
+    residual = np.maximum(variances - np.square(loadings).sum(axis=2), _START_NOISE * variances)
+    return LowRank.from_factors(loadings, structure.noise_of(residual, count, variances, None))
+
+
 def _common_loadings(
-    scatter: Float64Array, count: Float64Array, n_factors: int, structure: Structure, previous: LowRank | None
+    scatter: Float64Array, count: Float64Array, structure: Structure, previous: LowRank, n_steps: int
 ) -> Factors:
     """Return loadings that all components share, and noise that they do not share, by EM steps."""
-    variances = linalg.diagonals(np.ascontiguousarray(scatter))
-    now = previous
-    if now is None:
-        pooled = np.tensordot(count / count.sum(), scatter, 1)[None]
-        loadings, _ = (
-            _alternated(pooled, count.sum(keepdims=True), n_factors, Structure(False, structure.noise), None)
-            if not structure.isotropic
-            else _principal(pooled, count.sum(keepdims=True), n_factors, Structure(False, structure.noise))
-        )
-        loadings = np.repeat(loadings, len(count), axis=0)
-        residual = np.maximum(variances - np.square(loadings).sum(axis=2), _START_NOISE * variances)
-        now = LowRank.from_factors(loadings, structure.noise_of(residual, count, variances, None))
-    for _ in range(_COLD_STEPS if previous is None else _WARM_STEPS):
+    variances, now = linalg.diagonals(np.ascontiguousarray(scatter)), previous
+    for _ in range(n_steps):
+        if now.singular.any():
+            break
         loadings, noise = em_step(scatter @ now.probe, now.probe, variances, count, structure, now)
-        change = (np.abs(noise - now.noise) / np.where(noise > 0, noise, 1.0)).max()
+        still = (np.abs(noise - now.noise) <= _STILL * noise).all()
         now = LowRank.from_factors(loadings, noise)
-        if not change > _STILL:
+        if still:
             break
     return now.loadings, now.noise
 

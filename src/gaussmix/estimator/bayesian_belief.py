@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +17,9 @@ from gaussmix.moments import FULL, POOLED, TRACE
 from gaussmix.types import Float64Array
 
 _FAR: Final = 1e4  # squared standard deviations of a shift that costs digits
+_RAISE: Final = (
+    1e-2  # of a feature's variance: added to the diagonal of a covariance_prior that would be singular
+)
 _DIRICHLET: Final = "dirichlet_distribution"
 
 
@@ -55,6 +57,17 @@ class Priors:
             problem.prior.floor,
             problem.prior.added_variance,
         )
+
+    def complaints(self, problem: Problem) -> list[str]:
+        """Return sentences on what the rows could not support."""
+        names = problem.rows.feature_names
+        said = [
+            f"column {names[d] if names else d!r} is constant: its variance is that of covariance_prior"
+            for d in np.flatnonzero(problem.constant).tolist()
+        ]
+        if self.raised and not said:
+            said.append("the covariance of the rows is singular: as covariance_prior its diagonal was raised")
+        return said
 
 
 def resolve_priors(
@@ -121,9 +134,11 @@ def resolve_weights(
 
 
 def _check_hyper_prior(hyper_prior: Any) -> tuple[float, float]:
-    pair = list(hyper_prior)
-    proper = all(isinstance(value, Real) and np.isfinite(value) and value > 0 for value in pair)
-    if len(pair) != 2 or not proper:
+    try:
+        pair = np.asarray(hyper_prior, np.float64)
+    except (TypeError, ValueError):
+        pair = np.array([])
+    if pair.shape != (2,) or not ((pair > 0) & np.isfinite(pair)).all():
         raise ParameterError(
             "The parameter 'weight_concentration_hyper_prior' should be shape and rate of a Gamma distribution, both "
             f"positive numbers, but got {hyper_prior!r}"
@@ -147,13 +162,17 @@ def _check_covariance(problem: Problem, covariance: Any) -> Float64Array:
 
 def _check(name: str, values: Any, shape: tuple[int, ...]) -> Float64Array:
     try:
-        array: Float64Array = check_array(
-            values, dtype=np.float64, order="C", ensure_2d=False, allow_nd=True, input_name=name
-        ) if np.ndim(values) else np.asarray(float(values))
+        array: Float64Array = (
+            check_array(values, dtype=np.float64, order="C", ensure_2d=False, allow_nd=True, input_name=name)
+            if np.ndim(values)
+            else np.asarray(float(values))
+        )
     except TypeError as error:
         raise ParameterError(f"The parameter {name!r} should be numbers: {error}") from None
     if array.shape != shape:
-        raise ParameterError(f"The parameter {name!r} should have the shape of {shape}, but got {array.shape}")
+        raise ParameterError(
+            f"The parameter {name!r} should have the shape of {shape}, but got {array.shape}"
+        )
     if not np.isfinite(array).all():
         raise ParameterError(f"The parameter {name!r} should be finite")
     return array
@@ -171,8 +190,8 @@ def _measured(problem: Problem) -> tuple[Belief, bool]:
     plain = belief.precisions.scale(belief.scale, np.zeros(family.scatter.shape(1, D)), 1, D)
     raised = bool(belief.precisions.represented(plain, 1, D).singular.any())
     if raised:
-        scale = belief.represented_scale.parameters()
-        belief = replace(belief, scale=scale.reshape(np.shape(covariance)))
+        unit = _RAISE * (problem.variance.mean() if family.scatter is TRACE else problem.variance)
+        belief = replace(belief, scale=covariance + (np.diag(unit) if np.ndim(covariance) == 2 else unit))
     return belief, raised
 
 

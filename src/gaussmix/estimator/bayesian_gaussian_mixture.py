@@ -63,7 +63,7 @@ class BayesianGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator)
     mean_prior : array-like of shape (D,), optional
         The mean of the rows by default.
     degrees_of_freedom_prior : float, default=D
-        How many rows the prior of the covariances counts for; above D - 1 for "full" and "tied", above 0 for the others.
+        How many rows the prior of the covariances counts for; above D - 1 for full and tied, above 0 for the others.
     covariance_prior : float or array-like, optional
         A scatter of ``degrees_of_freedom_prior`` rows, of shape (D, D) for full and tied, (D,) for diag and EEI, a
         number for spherical and EII. By default the covariance of the rows.
@@ -290,11 +290,9 @@ class BayesianGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator)
             problem = self._problem(X, sample_weight)
             with single_threaded_blas(problem.source.n_features):
                 priors = self._priors(problem)
-                inferred, complaints = self._best(problem, priors)
-        if priors.raised:
-            complaints.append("the covariance of the rows is singular: as covariance_prior its diagonal was raised")
+                inferred = self._best(problem, priors)
         self._set_fitted(inferred, priors)
-        self._warn(inferred, complaints)
+        self._warn(inferred, priors.complaints(problem))
         return problem
 
     def _problem(self, X: Any, sample_weight: Any) -> Problem:
@@ -319,8 +317,8 @@ class BayesianGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator)
             wishart=self.convention != "exact",
         )
 
-    def _best(self, problem: Problem, priors: Priors) -> tuple[Inferred, list[str]]:
-        """Run from each start, or on from the last fit; return the best, and what is to be warned of."""
+    def _best(self, problem: Problem, priors: Priors) -> Inferred:
+        """Run from each start, or on from the last fit; return the best."""
         weights = resolve_weights(
             self.weight_concentration_prior_type,
             self.weight_concentration_prior,
@@ -342,7 +340,7 @@ class BayesianGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator)
             moves = isinstance(self.init_params, str) and self.init_params == "auto"
             inferred = inference.best_of(starter, self._generator(), self.n_init, moves=moves)
         progress.close()
-        return inferred, problem.complaints(inferred.result)
+        return inferred
 
     def _set_fitted(self, inferred: Inferred, priors: Priors) -> None:
         model = inferred.model.pruned() if self.prune else inferred.model

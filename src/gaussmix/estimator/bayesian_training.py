@@ -45,10 +45,14 @@ class Inference:
     max_iter: int
     effort: str
 
-    def best_of(self, starter: VariationalStarter, rng: np.random.Generator, n_init: int, *, moves: bool) -> Inferred:
+    def best_of(
+        self, starter: VariationalStarter, rng: np.random.Generator, n_init: int, *, moves: bool
+    ) -> Inferred:
         """Return the run of highest lower bound among ``n_init`` starts."""
         trials = range(n_init if starter.random else 1)  # given starts are all the same
-        return max((self._from_start(trial, starter, rng, moves) for trial in trials), key=lambda run: run.bound)
+        return max(
+            (self._from_start(trial, starter, rng, moves) for trial in trials), key=lambda run: run.bound
+        )
 
     def go_on(self, model: VariationalMixture, convergence: Convergence) -> Inferred:
         """Return a run that goes on from an earlier posterior, under the belief of now."""

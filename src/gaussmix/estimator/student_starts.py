@@ -2,7 +2,7 @@
 
 A search for the best Gaussian mixture gives outliers components of their own, from which t distributions do not come
 back. So trimmed k-means (Cuesta-Albertos, Gordaliza & Matrán 1997, Annals of Statistics 25) starts beside it, and the
-likelihood decides.
+likelihood decides. Where rows abound, all this looks at a sample.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ import numpy as np
 
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.starter import Starter
-from gaussmix.executor import Executor
-from gaussmix.fit import fit_em, is_spurious, rank, sample_rows, start_from_responsibilities
-from gaussmix.fit.em import FitResult
+from gaussmix.fit import fit_em, is_spurious, levels, rank, sample_rows, start_from_responsibilities
 from gaussmix.fit.k_means import squared_distances
 from gaussmix.model import Mixture, StudentMixture
 from gaussmix.prior import FLOOR, Flat
@@ -25,25 +23,27 @@ from gaussmix.source import Source
 from gaussmix.source.blocks import block_rows
 from gaussmix.types import Float64Array, IntArray
 
-_ROWS: Final = 20_000  # that units and trimmed k-means look at
-_ROWS_PER_VALUE: Final = 20  # of the means
+_UNIT_ROWS: Final = 20_000  # that the units look at
 _QUARTILE: Final = 0.6744897501960817  # of the normal distribution, in standard deviations
 _DEGREES: Final = 8.0  # with which an estimate starts
-_TRIMMED: Final = {"low": 4, "default": 12, "high": 40}  # starts by trimmed k-means
+_SEARCH: Final = {
+    "low": "low",
+    "default": "low",
+    "high": "high",
+}  # effort of the search for a Gaussian mixture
+_PLAIN: Final = {"low": 1, "default": 2, "high": 4}  # starts by k-means
+_TRIMMED: Final = {"low": 4, "default": 8, "high": 32}  # starts by trimmed k-means
 _KEPT: Final = (0.95, 0.8)  # parts of the rows that they keep, in turn
 _LLOYD: Final = 30  # iterations of trimmed k-means, at most
-_CUTS: Final = ((15, 3), (60, 1))  # after so many more iterations, so many starts go on
+_CUTS: Final = ((10, 3), (50, 1))  # after so many more iterations, so many starts go on
 
 
 def robust(problem: Problem, reg_covar: float) -> Problem:
     """Return the problem in units of the features' quartiles, where these differ, instead of their variances."""
-    sample, weight = _sample(problem.source, np.random.default_rng(0), _ROWS)
-    unit = problem.variance.copy()
-    if problem.family.invariance == "orthogonal":  # they were averaged
-        unit = np.full_like(unit, np.inf)
+    sample, weight = _rows(sample_rows(problem.source, _UNIT_ROWS, np.random.default_rng(0)))
     spread = np.array([_quartile_range(column, weight) for column in sample.T])
     variance = np.square(spread / (2 * _QUARTILE))
-    unit = np.where(variance > 0, np.minimum(variance, unit), problem.variance)
+    unit = np.where(variance > 0, variance, problem.variance)
     if problem.family.invariance == "orthogonal":
         unit = np.full_like(unit, unit.mean())
     prior = Flat(reg_covar * unit if reg_covar > 0 else None, FLOOR * unit)
@@ -84,10 +84,12 @@ class StudentStarts:
         problem = self.problem
         if not self.starter.searches:
             return self.of(self.starter(problem.source, rng))
-        sample = sample_rows(problem.source, self._sample_rows(), rng)
-        gaussian, _ = self.starter.search(self.effort, rng)
-        starts = [self.of(gaussian), *self._trimmed(sample, rng)]
-        return self._best(starts, sample)
+        sample = self._sample(rng)
+        on_sample = self.starter.on(replace(problem, source=sample))
+        gaussian, _ = on_sample.search(_SEARCH[self.effort], rng)
+        plain = Starter(problem, "kmeans", None, None, None)
+        starts = [gaussian, *(plain(sample, rng) for _ in range(_PLAIN[self.effort]))]
+        return self._best([*map(self.of, starts), *self._trimmed(sample, rng)], sample)
 
     def of(self, mixture: Mixture) -> StudentMixture:
         """Return the start that has a Gaussian mixture's weights, means and covariances."""
@@ -95,9 +97,11 @@ class StudentStarts:
         model = replace(mixture, prior=self.problem.prior)
         return StudentMixture.from_mixture(model, degrees, self.rule)
 
-    def _sample_rows(self) -> int:
-        K, D = self.problem.n_components, self.problem.source.n_features
-        return max(_ROWS, _ROWS_PER_VALUE * K * (D + 1))
+    def _sample(self, rng: np.random.Generator) -> Source:
+        source, K = self.problem.source, self.problem.n_components
+        n_parameters = self.problem.family.n_parameters(K, source.n_features) + K * (source.n_features + 2)
+        sizes = levels(source.n_rows, source.n_features, n_parameters)
+        return sample_rows(source, sizes[0], rng) if sizes else source
 
     def _trimmed(self, sample: Source, rng: np.random.Generator) -> list[StudentMixture]:
         """Return the starts by trimmed k-means."""
@@ -117,11 +121,16 @@ class StudentStarts:
         """Return the start that leads furthest on the sample; spurious ends count only where there are no others."""
         rows = block_rows(sample.n_rows, sample.n_features, self.problem.n_components)
         partitions: Any = sample.partitions(rows)
+        models: list[Any] = list(starts)
         for n_iter, n_kept in _CUTS:
-            ends = [_run(start, partitions, self.problem.executor, n_iter) for start in starts]
-            ends.sort(key=lambda end: (not _is_spurious(end.model), *rank(end)), reverse=True)
-            starts = [end.model for end in ends[:n_kept]]
-        return starts[0]
+            ends = [
+                fit_em(model, partitions, self.problem.executor, tol=1e-6, max_iter=n_iter)
+                for model in models
+            ]
+            ends.sort(key=lambda end: (not is_spurious(end.model), *rank(end)), reverse=True)
+            models = [end.model for end in ends[:n_kept]]
+        best: StudentMixture = models[0]
+        return best
 
 
 def trimmed_k_means(
@@ -154,21 +163,10 @@ def trimmed_k_means(
             break
         count = np.bincount(labels, weight, n_clusters + 1)[:n_clusters]
         sums = np.stack([np.bincount(labels, weight * z, n_clusters + 1)[:n_clusters] for z in Z.T], axis=1)
-        centres = np.where(count[:, None] > 0, sums / np.maximum(count, np.finfo(float).tiny)[:, None], centres)
+        centres = np.where(
+            count[:, None] > 0, sums / np.maximum(count, np.finfo(float).tiny)[:, None], centres
+        )
     return labels
-
-
-def _run(start: StudentMixture, partitions: Any, executor: Executor, n_iter: int) -> FitResult:
-    model: Any = start
-    return fit_em(model, partitions, executor, tol=1e-6, max_iter=n_iter)
-
-
-def _is_spurious(model: Any) -> bool:
-    return is_spurious(model)
-
-
-def _sample(source: Source, rng: np.random.Generator, n_rows: int) -> tuple[Float64Array, Float64Array]:
-    return _rows(sample_rows(source, n_rows, rng))
 
 
 def _rows(sample: Source) -> tuple[Float64Array, Float64Array]:

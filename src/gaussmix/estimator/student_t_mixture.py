@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import math
-import warnings
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.covariance import CovarianceFamily, resolve_family
-from gaussmix.errors import DataError, DegenerateWarning, ParameterError
+from gaussmix.errors import DataError, ParameterError
 from gaussmix.estimator.constraints import CONSTRAINTS
+from gaussmix.estimator.fitted_density import Criteria
 from gaussmix.estimator.parameters import check_means, check_memory
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.progress import Progress
-from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
+from gaussmix.estimator.rows import features_kept_on_error, training_source
 from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.student_starts import StudentStarts, robust
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
@@ -29,20 +26,21 @@ from gaussmix.model import StudentMixture, evaluate
 from gaussmix.model.student_density import SCATTERS
 from gaussmix.model.student_freedom import LEAST
 from gaussmix.source import Source
-from gaussmix.types import Effort, Float64Array, FloatArray, IntArray
+from gaussmix.types import Effort, FloatArray, IntArray
 
-_SHARED_CONSTRAINTS: Final = (
-    "n_components covariance_type tol reg_covar max_iter n_init init_params effort means_init random_state verbose "
-    "verbose_interval n_jobs"
-).split()
+# Parameters that take what those of GaussianMixture take.
+_SHARED: Final = (
+    *("n_components", "covariance_type", "tol", "reg_covar", "max_iter", "n_init", "init_params", "effort"),
+    *("means_init", "random_state", "verbose", "verbose_interval", "n_jobs"),
+)
 
 
-class StudentTMixture(DensityMixin, BaseEstimator):
+class StudentTMixture(Criteria, BaseEstimator):
     """Fit a mixture of t distributions by EM.
 
     A row far from all components counts for little in means and scatter matrices, so that outliers do not pull them
-    away; how little, the estimated degrees of freedom tell. With one component it is a robust estimate of location and
-    scatter.
+    away; how little, the estimated degrees of freedom tell. With one component it is a robust estimate of location
+    and scatter.
 
     Parameters
     ----------
@@ -51,8 +49,8 @@ class StudentTMixture(DensityMixin, BaseEstimator):
     covariance_type : str or CovarianceFamily, default="full"
         Which scatter matrices are allowed, as in ``GaussianMixture``.
     degrees_of_freedom : {"component", "shared"} or float, default="component"
-        ν: estimated for each component, estimated once for all, or fixed at this number. Estimates lie between 0.5 and
-        1000, where the tails are as good as a Gaussian's.
+        ν: estimated for each component, estimated once for all, or fixed at this number. Estimates lie between 0.5
+        and 1000, where the tails are as good as a Gaussian's.
     tol : float, default=1e-6
         As in ``GaussianMixture``.
     reg_covar : float, default=1e-6
@@ -79,8 +77,8 @@ class StudentTMixture(DensityMixin, BaseEstimator):
     weights_ : ndarray of shape (K,)
     means_ : ndarray of shape (K, D)
     covariances_ : ndarray
-        Scatter matrices Σ_k, in the shapes of ``GaussianMixture``. Where ν_k > 2, ν_k / (ν_k − 2) times the matrix is the
-        component's covariance.
+        Scatter matrices Σ_k, in the shapes of ``GaussianMixture``. Where ν_k > 2, ν_k / (ν_k − 2) times the matrix is
+        the component's covariance.
     degrees_of_freedom_ : ndarray of shape (K,)
     converged_ : bool
     n_iter_ : int
@@ -117,7 +115,7 @@ class StudentTMixture(DensityMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **{name: CONSTRAINTS[name] for name in _SHARED_CONSTRAINTS},
+        **{name: CONSTRAINTS[name] for name in _SHARED},
         "degrees_of_freedom": [StrOptions({"component", "shared"}), Real],
     }
 
@@ -186,57 +184,12 @@ class StudentTMixture(DensityMixin, BaseEstimator):
         labels: IntArray = evaluate.predict(self.mixture_, problem.rows, problem.executor)
         return labels
 
-    def predict(self, X: Any) -> IntArray:
-        """Return the most probable component of each row, shape (N,)."""
-        return self._evaluated(evaluate.predict, X)  # type: ignore[no-any-return]
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Return the probability of each component given the row, shape (N, K)."""
-        return self._evaluated(evaluate.posterior, X)  # type: ignore[no-any-return]
-
-    def score_samples(self, X: Any) -> FloatArray:
-        """Return the log-density of each row, shape (N,), in nats."""
-        return self._evaluated(evaluate.log_prob, X)  # type: ignore[no-any-return]
-
     def outlyingness(self, X: Any) -> FloatArray:
         """Return how far each row lies out, shape (N,): about 1 for a typical row, and large for outliers.
 
         A row counts in means and scatter matrices with the inverse of this; see ``StudentMixture.outlyingness``.
         """
         return self._evaluated(evaluate.outlyingness, X)  # type: ignore[no-any-return]
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the mean log-density per row (or unit of weight), in nats."""
-        check_is_fitted(self)
-        source = prediction_source(self, X, sample_weight)
-        with single_threaded_blas(source.n_features):
-            return evaluate.score(self.mixture_, source, executor_for(self.n_jobs))
-
-    def bic(self, X: Any) -> float:
-        """Return the Bayesian information criterion on ``X``; lower is better (Schwarz 1978)."""
-        log_likelihood, n_rows = self._log_likelihood(X)
-        return -2 * log_likelihood + self._n_parameters() * math.log(n_rows)
-
-    def aic(self, X: Any) -> float:
-        """Return Akaike's information criterion on ``X``; lower is better (Akaike 1974)."""
-        log_likelihood, _ = self._log_likelihood(X)
-        return -2 * log_likelihood + 2 * self._n_parameters()
-
-    def sample(self, n_samples: int = 1) -> tuple[Float64Array, IntArray]:
-        """Draw rows from the fitted mixture.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, D)
-        y : ndarray of shape (n_samples,)
-            The component of each row, in ascending order.
-        """
-        check_is_fitted(self)
-        mixture: StudentMixture = self.mixture_
-        return mixture.sample(n_samples, self._generator())
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "mixture_")
 
     def _fit(self, X: Any, sample_weight: Any) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
@@ -253,7 +206,7 @@ class StudentTMixture(DensityMixin, BaseEstimator):
                 problem = robust(problem, self.reg_covar)
                 result, complaints = self._best(problem, degrees)
         self._set_fitted(result)
-        self._warn(result, problem.complaints(result) + complaints)
+        self._warn(result, problem.complaints(result) + complaints + self._tail_complaints())
         return problem
 
     def _fixed_degrees(self) -> float | None:
@@ -294,7 +247,12 @@ class StudentTMixture(DensityMixin, BaseEstimator):
         return max(runs, key=rank), starter.complaints()
 
     def _run(
-        self, problem: Problem, starts: StudentStarts, progress: Progress, trial: int, rng: np.random.Generator
+        self,
+        problem: Problem,
+        starts: StudentStarts,
+        progress: Progress,
+        trial: int,
+        rng: np.random.Generator,
     ) -> FitResult:
         progress.start(trial)
         start: Any = starts(rng)
@@ -304,10 +262,16 @@ class StudentTMixture(DensityMixin, BaseEstimator):
             problem.executor,
             tol=self.tol,
             max_iter=self.max_iter,
+            acceleration="auto",
             on_iteration=progress.iteration if progress.listens else None,
         )
         progress.end(result)
         return result
+
+    @property
+    def _density(self) -> StudentMixture:
+        mixture: StudentMixture = self.mixture_
+        return mixture
 
     def _set_fitted(self, result: FitResult) -> None:
         mixture: Any = result.model
@@ -315,50 +279,14 @@ class StudentTMixture(DensityMixin, BaseEstimator):
         self.weights_, self.means_ = mixture.weights, mixture.means
         self.covariances_ = mixture.covariances.parameters()
         self.degrees_of_freedom_ = mixture.degrees_of_freedom
-        self.converged_ = result.converged
-        self.n_iter_ = len(result.history)
-        self.lower_bounds_ = result.history
-        self.lower_bound_ = result.history[-1] if result.history else -math.inf
         self.degenerate_ = [collapse.as_dict() for collapse in result.collapses]
+        self._set_history(result)
 
-    def _warn(self, result: FitResult, complaints: list[str]) -> None:
+    def _tail_complaints(self) -> list[str]:
+        """Return sentences on degrees of freedom at their lower bound."""
         heavy = np.flatnonzero((self.degrees_of_freedom_ <= LEAST) & self.mixture_.degrees_at_bound).tolist()
-        complaints = complaints + [
+        return [
             f"the degrees of freedom of component {k} stopped at {LEAST}: its tails have no limit; use fewer "
             "components, or fix degrees_of_freedom"
             for k in heavy
         ]
-        for message in complaints:
-            warnings.warn(message, DegenerateWarning, stacklevel=5)
-        if not result.converged and self.max_iter > 0:
-            warnings.warn(
-                "Best performing initialization did not converge. Try different init parameters, or increase "
-                "max_iter, tol, or check for degenerate data.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
-    def _evaluated(self, function: Any, X: Any) -> Any:
-        check_is_fitted(self)
-        source = prediction_source(self, X)
-        with single_threaded_blas(source.n_features):
-            return function(self.mixture_, source, executor_for(self.n_jobs))
-
-    def _log_likelihood(self, X: Any) -> tuple[float, int]:
-        """Return the total log-likelihood of ``X`` and its number of rows."""
-        check_is_fitted(self)
-        source = prediction_source(self, X)
-        with single_threaded_blas(source.n_features):
-            mean = evaluate.score(self.mixture_, source, executor_for(self.n_jobs))
-        return mean * source.n_rows, source.n_rows
-
-    def _n_parameters(self) -> int:
-        """Return the number of free parameters; scikit-learn's name for it."""
-        mixture: StudentMixture = self.mixture_
-        return mixture.n_parameters
-
-    def _generator(self) -> np.random.Generator:
-        """Return a generator seeded by ``random_state``."""
-        if isinstance(self.random_state, Integral):
-            return np.random.default_rng(int(self.random_state))
-        return np.random.default_rng(check_random_state(self.random_state).randint(2**31, size=4))

@@ -1,23 +1,26 @@
 """A mixture as a point of a space in which every point is a mixture.
 
 The coordinates are log π_k, μ_k and log σ² or, for matrices, the Cholesky factors with the logarithms of their
-diagonals; of factors, loadings and the logarithms of the noise. Lines through them never leave the mixtures; the
-means, and with them all coordinates' differences, follow a shift and a rescaling of the features.
+diagonals; of factors, loadings and the logarithms of the noise; of t distributions also log ν_k. Lines through them
+never leave the mixtures; the means, and with them all coordinates' differences, follow a shift and a rescaling of the
+features.
 """
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
 from gaussmix.covariance import Covariances
-from gaussmix.model import Mixture
+from gaussmix.model import Mixture, StudentMixture
 from gaussmix.moments import FULL, POOLED
 from gaussmix.types import Float64Array
 
 
-def coordinates(model: Mixture) -> Float64Array:
+@singledispatch
+def coordinates(model: Mixture | StudentMixture) -> Float64Array:
     """Return a mixture's coordinates, shape (P,)."""
     stored: Any = model.covariances
     covariances = stored.packed() if stored.n_factors else stored.parameters()
@@ -37,6 +40,12 @@ def coordinates(model: Mixture) -> Float64Array:
 
 def mixture_at(point: Float64Array, like: Mixture) -> Mixture:
     """Return the mixture with these coordinates, of the family of ``like``; what is outside it is embedded."""
+    placed: Mixture = _placed(like, point)
+    return placed
+
+
+@singledispatch
+def _placed(like: Any, point: Float64Array) -> Any:
     K, D = like.means.shape
     logarithms, means, shape = np.split(point, [K, K + K * D])
     weights = np.exp(logarithms - logarithms.max())
@@ -70,7 +79,8 @@ def _factors_at(shape: Float64Array, like: Mixture) -> Covariances:
     return moved
 
 
-def metric(model: Mixture) -> Float64Array:
+@singledispatch
+def metric(model: Mixture | StudentMixture) -> Float64Array:
     """Return what differences of coordinates are multiplied by to become numbers without units, shape (P,).
 
     As in Fisher's information, components count with √π_k, means and factors in standard deviations.
@@ -91,3 +101,20 @@ def metric(model: Mixture) -> Float64Array:
     else:
         shape = np.repeat(root, model.covariances.parameters().size // K)
     return np.concatenate([root, relative.ravel(), shape.ravel()])
+
+
+@coordinates.register
+def _(model: StudentMixture) -> Float64Array:
+    return np.concatenate([coordinates(model.as_gaussian()), np.log(model.degrees_of_freedom)])
+
+
+@_placed.register
+def _(like: StudentMixture, point: Float64Array) -> StudentMixture:
+    K = like.n_components
+    gaussian = _placed(like.as_gaussian(), point[:-K])
+    return like.moved(gaussian, np.exp(point[-K:]))
+
+
+@metric.register
+def _(model: StudentMixture) -> Float64Array:
+    return np.concatenate([metric(model.as_gaussian()), model.log_degrees_error()])

@@ -128,7 +128,7 @@ class VariationalSearch:
         return model
 
     def _batches(self, pairs: IntArray, gains: Float64Array) -> Iterator[IntArray]:
-        """Yield sets of pairs to be merged at once: all that seem to gain, the better half ..., then doubtful ones."""
+        """Yield pairs to be merged at once: all that seem to gain, then the better half of them, then doubtful ones."""
         chosen = _disjoint(pairs[gains > 0])
         while len(chosen):
             yield chosen
@@ -175,7 +175,9 @@ class VariationalSearch:
         """Return what two components gain on the rows of one, in nats, and their moments."""
         one = _local(model, X, weight, np.zeros(len(X), np.int64), 1)
         alone, _ = one
-        Z = np.ascontiguousarray((X - model.means[component]) / model.covariances.standard_deviations()[component])
+        Z = np.ascontiguousarray(
+            (X - model.means[component]) / model.covariances.standard_deviations()[component]
+        )
         Z = Z.astype(np.float64)
         best = None
         for _ in range(self.moves.seeds):
@@ -216,6 +218,7 @@ def _disjoint(pairs: IntArray) -> IntArray:
 
 def _distances(model: VariationalMixture, pairs: IntArray) -> Float64Array:
     """Return squared distances between the means of pairs, in standard deviations."""
-    shift = (model.means[pairs[:, 0]] - model.means[pairs[:, 1]]) / model.covariances.standard_deviations()[pairs[:, 0]]
-    distances: Float64Array = np.square(shift).sum(axis=1)
+    first, second = pairs.T
+    sd = model.covariances.standard_deviations()[first]
+    distances: Float64Array = np.square((model.means[first] - model.means[second]) / sd).sum(axis=1)
     return distances

@@ -53,8 +53,8 @@ def student_moments(
     degrees : ndarray of shape (K,)
         ν_k.
     out : ndarray
-        [log-likelihood, weight, Σ w r u (K), first (K D), second, Σ w r (K), Σ w r log u (K), Σ w r u² (K)]; first and
-        second are weighted with w r u, about the means rounded to the type of the rows.
+        [log-likelihood, weight, Σ w r u (K), first (K D), second, Σ w r (K), Σ w r log u (K), Σ w r u² (K)];
+        first and second are weighted with w r u, about the means rounded to the type of the rows.
     hard : bool
         Responsibilities of 0 and 1.
     """

@@ -107,14 +107,14 @@ class StudentMixture(StudentDensity):
             ) from None
         if not (np.isfinite(degrees) & (degrees > 0)).all():
             raise ParameterError(
-                f"degrees_of_freedom should be positive and finite, got {degrees_of_freedom!r}; infinity is a Gaussian: "
-                "use Mixture"
+                f"degrees_of_freedom should be positive and finite, got {degrees_of_freedom!r}; infinity is a "
+                "Gaussian: use Mixture"
             )
         return cls.from_mixture(mixture, degrees, "component")
 
     @classmethod
     def from_mixture(cls, mixture: Mixture, degrees: Float64Array, rule: str) -> StudentMixture:
-        """Return the mixture of t distributions with a Gaussian mixture's weights, means and covariances as scatter."""
+        """Return the mixture of t distributions with a Gaussian mixture's weights, means and scatter matrices."""
         return cls(
             mixture.weights,
             mixture.means,
@@ -125,6 +125,21 @@ class StudentMixture(StudentDensity):
             mixture.prior,
             mixture.collapsed,
         )
+
+    def as_gaussian(self) -> Mixture:
+        """Return the Gaussian mixture of the same weights, means and, as covariances, scatter matrices."""
+        return Mixture(self.weights, self.means, self.covariances, self.family, self.prior, self.collapsed)
+
+    def moved(self, gaussian: Mixture, degrees: Float64Array) -> StudentMixture:
+        """Return the mixture with other parameters, its degrees of freedom within the bounds of an estimate."""
+        fixed = self.rule == "fixed"
+        degrees = self.degrees_of_freedom if fixed else student_freedom.bounded(degrees)
+        return StudentMixture.from_mixture(gaussian, degrees, self.rule)
+
+    def log_degrees_error(self) -> Float64Array:
+        """Return the inverse standard errors of log ν_k that one row of the mixture gives, shape (K,)."""
+        information = student_freedom.information(self.degrees_of_freedom, self.n_features)
+        return self.degrees_of_freedom * np.sqrt(self.weights * information)
 
     @property
     def covariance_type(self) -> str:
@@ -168,8 +183,8 @@ class StudentMixture(StudentDensity):
     def m_step(self, moments: StudentMoments) -> StudentMixture:
         """Return the mixture of higher likelihood: one step of PX-EM (Liu, Rubin & Wu 1998, Biometrika 85).
 
-        The rows' scales u may have a mean α ≠ 1. PX-EM takes it out of the scatter, Σ = Σ r u (x − μ)(x − μ)ᵀ / (α n),
-        which for a free volume divides by Σ r u (Kent, Tyler & Vardi 1994), and needs fewer iterations than EM.
+        The rows' scales u may have a mean α ≠ 1. PX-EM takes it out, Σ = Σ r u (x − μ)(x − μ)ᵀ / (α n), which for a
+        free volume divides by Σ r u (Kent, Tyler & Vardi 1994), and needs fewer iterations than EM.
         """
         scale, means, scatter = moments.scaled.about_means()
         count = np.where(moments.count < _EPS * moments.count.sum(), 0.0, moments.count)
@@ -183,9 +198,7 @@ class StudentMixture(StudentDensity):
         collapsed = (count == 0) | covariances.singular
         if covariances.singular.any():
             covariances = covariances.floored(self.prior.floor)
-        degrees = student_freedom.estimate(
-            self.rule, self.degrees_of_freedom, self.n_features, moments
-        )
+        degrees = student_freedom.estimate(self.rule, self.degrees_of_freedom, self.n_features, moments)
         weights = self.prior.mixing_weights(count)
         return StudentMixture(
             weights, means, covariances, degrees, self.rule, self.family, self.prior, collapsed

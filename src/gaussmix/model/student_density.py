@@ -140,7 +140,8 @@ class StudentDensity:
         _, posterior = _softmax(self._log_joint(distance))
         ν = self.degrees_of_freedom
         counted = (posterior * (ν + self.n_features) / (ν + distance)).sum(axis=1)
-        return (1.0 / counted).astype(rows.dtype)
+        outlyingness: FloatArray = (1.0 / counted).astype(rows.dtype)
+        return outlyingness
 
     def sample(
         self, n: int, random_state: np.random.Generator | int | None = None

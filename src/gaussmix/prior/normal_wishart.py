@@ -53,11 +53,11 @@ class NormalWishart(Belief):
         ν, above D − 1 for matrices and above 0 for variances; by default D + 2. A matrix counts ν + D + 2 rows.
     scale : float, array-like or "mclust", optional
         Λ, in squared units of the features: (D, D), or variances (D,) or one for all; a matrix only for families of
-        matrices, and one number for families of one variance. By default such that a component without rows has
-        the covariance of all rows over K^(2/D), or its diagonal, or the mean of that, as the family asks for; of
-        fewer than 2 D rows that matrix is shrunk (Chen et al. 2010, eq. 23). ``"mclust"`` is R mclust's default:
-        the covariance itself over K^(2/D), for variances the mean of its diagonal. That is some 2 D times less, so
-        that it pulls covariances towards zero where a component has few rows for each feature.
+        matrices, and one number for families of one variance. ``"mclust"`` is R mclust's default: the covariance of
+        all rows over K^(2/D), for variances the mean of its diagonal. That is the scatter of one row, which pulls
+        towards zero where the prior counts more rows than a component has. So by default the scatter there is that of
+        as many rows as it counts, such that a component without rows has the covariance of all over K^(2/D); of fewer
+        than 2 D rows, that covariance is shrunk (Chen et al. 2010, eq. 23). And each feature has its own variance.
 
     References
     ----------
@@ -125,7 +125,9 @@ class NormalWishart(Belief):
         """Return Λ of one matrix, which counts so many rows, in the form of the family: (D, D), (D,) or a number."""
         D, kind = setting.n_features, setting.family.scatter
         if self.scale is None:
-            return count * (D if kind is TRACE else 1) * _covariance_of_all(setting)
+            rows = setting.measure(DIAGONAL).weight / (1 if setting.shared else setting.n_components)
+            counted = count * (D if kind is TRACE else 1) if count > rows else 1.0
+            return counted * _covariance_of_all(setting)
         if isinstance(self.scale, str):
             if self.scale != MCLUST:
                 raise ParameterError(

@@ -60,8 +60,8 @@ class Relevance(Belief):
     >>> from gaussmix import GaussianMixture, Mixture
     >>> from gaussmix.prior import Relevance
     >>> background = Mixture.from_parameters([0.5, 0.5], [[0.0], [10.0]], [[[1.0]], [[1.0]]])
-    >>> prior = Relevance(background, factor=2, adapt=["means"])
-    >>> adapted = GaussianMixture(2, prior=prior).fit([[1.0], [3.0]])
+    >>> prior = Relevance(background, factor=4, adapt=["means"])
+    >>> adapted = GaussianMixture(2, prior=prior).fit([[1.0], [3.0], [1.0], [3.0]])
     >>> adapted.means_.round(6)  # half-way from 0 to 2
     array([[ 1.],
            [10.]])

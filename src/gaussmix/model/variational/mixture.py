@@ -223,9 +223,7 @@ class VariationalMixture:
     def plug_in(self) -> Mixture:
         """Return the mixture of expected weights, expected means and inverse expected precisions."""
         prior = Flat(None, self.belief.floor)
-        return Mixture(
-            self.weights, self.means, self.covariances, self.belief.family, prior, self.collapsed
-        )
+        return Mixture(self.weights, self.means, self.covariances, self.belief.family, prior, self.collapsed)
 
     def predictive(self) -> PredictiveMixture:
         """Return the posterior predictive distribution of a row."""
@@ -267,5 +265,6 @@ def _heaviest_first(count: Float64Array) -> IntArray | None:
 def _per_degree(scale: Float64Array, degrees: Float64Array, kind: Scatter) -> Float64Array:
     """Return S_k / ν_k in the shape of the scale."""
     if kind is POOLED:
-        return scale / degrees[0]
-    return scale / degrees.reshape(-1, *[1] * (scale.ndim - 1))
+        return scale / float(degrees[0])
+    divided: Float64Array = scale / degrees.reshape(-1, *[1] * (scale.ndim - 1))
+    return divided

@@ -102,9 +102,7 @@ def _of_one_gamma(components: StudentComponents, X: FloatArray) -> Float64Array:
     nu, D, spread = components.degrees_of_freedom, X.shape[1], X.shape[1] * components.spread
     log_scale = components.covariances.log_det + D * (np.log(spread) + _LOG_PI)
     constant = gammaln(0.5 * D * (nu + 1)) - gammaln(0.5 * D * nu) - 0.5 * log_scale
-    density: Float64Array = constant - 0.5 * D * (nu + 1) * np.log1p(
-        components.squared_distances(X) / spread
-    )
+    density: Float64Array = constant - 0.5 * D * (nu + 1) * np.log1p(components.squared_distances(X) / spread)
     return density
 
 

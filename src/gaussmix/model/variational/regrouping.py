@@ -100,9 +100,7 @@ def merge_gains(model: VariationalMixture, moments: Moments, pairs: IntArray) ->
     return gains(model, plain, pairs) + _of_weights(model, count, pairs)
 
 
-def entropy_losses(
-    responsibilities: Float64Array, weight: Float64Array, pairs: IntArray
-) -> Float64Array:
+def entropy_losses(responsibilities: Float64Array, weight: Float64Array, pairs: IntArray) -> Float64Array:
     """Return by how much merging each pair lowers the entropy of the responsibilities, in nats, shape (P,).
 
     Parameters
@@ -160,10 +158,11 @@ def _concatenated(one: Moments, other: Moments) -> Float64Array:
 
 def _of_own(model: VariationalMixture, moments: Moments, pairs: IntArray) -> Float64Array:
     evidence = _evidence(model, moments)
-    count, means, scatter = moments.about_means()
+    _, means, scatter = moments.about_means()
     nothing = moments_of(np.zeros(1), means[:1], np.zeros_like(scatter[:1]), moments.scatter)
     union = _evidence(model, _pairwise(moments, pairs))
-    return union + _evidence(model, nothing)[0] - evidence[pairs].sum(axis=1)
+    gains: Float64Array = union + _evidence(model, nothing)[0] - evidence[pairs].sum(axis=1)
+    return gains
 
 
 def _evidence(model: VariationalMixture, moments: Moments) -> Float64Array:
@@ -190,7 +189,11 @@ def _of_shared(model: VariationalMixture, moments: Moments, pairs: IntArray) -> 
     middle = means[pairs[:, 0]] + (second / np.maximum(union, _TINY))[:, None] * apart
     kind = FULL if moments.scatter is POOLED else moments.scatter
     added = kind.about_mean(np.zeros(kind.shape(len(pairs), D)), -_harmonic(first, second), apart)
-    for sign, rows, centre in ((-1, union, middle), (1, first, means[pairs[:, 0]]), (1, second, means[pairs[:, 1]])):
+    for sign, rows, centre in (
+        (-1, union, middle),
+        (1, first, means[pairs[:, 0]]),
+        (1, second, means[pairs[:, 1]]),
+    ):
         added = kind.about_mean(added, sign * rows * beta_0 / (beta_0 + rows), centre - belief.mean)
     start = VariationalMixture.before(_plain(model), Dirichlet.before(1.0, len(count)))
     now = start.m_step(moments)

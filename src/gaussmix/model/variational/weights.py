@@ -218,9 +218,7 @@ class StickBreaking(WeightPosterior):
         """Return the prior."""
         K = n_components
         rate = 1.0 if hyper_prior is None else (hyper_prior[0] + K) / concentration
-        return cls(
-            concentration, np.ones(K), np.full(K, float(concentration)), ordered, hyper_prior, rate
-        )
+        return cls(concentration, np.ones(K), np.full(K, float(concentration)), ordered, hyper_prior, rate)
 
     @property
     def concentration(self) -> float:
@@ -233,7 +231,10 @@ class StickBreaking(WeightPosterior):
     @property
     def mean(self) -> Float64Array:
         left = self.second / (self.first + self.second)
-        return self.first / (self.first + self.second) * np.concatenate([[1.0], np.cumprod(left[:-1])])
+        mean: Float64Array = (
+            self.first / (self.first + self.second) * np.concatenate([[1.0], np.cumprod(left[:-1])])
+        )
+        return mean
 
     @property
     def rest(self) -> float:
@@ -242,7 +243,8 @@ class StickBreaking(WeightPosterior):
     @property
     def expected_log(self) -> Float64Array:
         taken, left = self._expected_logs()
-        return taken + np.concatenate([[0.0], np.cumsum(left[:-1])])
+        expected: Float64Array = taken + np.concatenate([[0.0], np.cumsum(left[:-1])])
+        return expected
 
     def updated(self, count: Float64Array) -> StickBreaking:
         updated = replace(self, first=1.0 + count, second=self.gamma + _beyond(count))
