@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".venv-bench"
 BUILD = ROOT / "build" / "bench"
-PEERS = ["scikit-learn-intelex", "gmr"]  # scikit-learn itself comes with gaussmix
+PEERS = ["scikit-learn-intelex", "gmr", "studenttmixture"]  # scikit-learn itself comes with gaussmix
 READERS = ["pillow"]  # scikit-learn reads its photographs with it
 
 # Settings that would hold a package to one thread, or to another processor's instructions.

@@ -53,12 +53,12 @@ def _risen(package: str, method: str, n_rows: int, n_features: int, n_components
     warnings.simplefilter("ignore")  # three iterations do not converge
     if method != "fit":
         model.fit(X[:_FITTED_ROWS])
-    before = _peak()
+    before = peak()
     result: Any = getattr(model, method)(X)
-    return _peak() - before - getattr(result, "nbytes", 0)
+    return peak() - before - getattr(result, "nbytes", 0)
 
 
-def _peak() -> int:
+def peak() -> int:
     """Return the most bytes this process has had in memory.
 
     Linux counts a parent's memory in getrusage's figure until the child's own is larger, so its status file is

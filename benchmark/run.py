@@ -12,9 +12,11 @@ import click
 from benchmark import (
     acceleration,
     anomaly,
+    bayesian,
     classification,
     conditioning,
     defaults,
+    factors,
     families,
     fits,
     memory,
@@ -26,6 +28,7 @@ from benchmark import (
     recovery,
     searches,
     simulated,
+    student,
 )
 from benchmark.peers import PEERS, available
 from benchmark.report import circumstances, publish
@@ -48,6 +51,9 @@ GROUPS: Final[list[Callable[[Settings], Iterator[Row]]]] = [
     anomaly.measure,
     classification.measure,
     conditioning.measure,
+    factors.measure,
+    student.measure,
+    bayesian.measure,
     missing.measure,
 ]
 _SEEDS, _QUICK_SEEDS = 20, 5
@@ -88,7 +94,8 @@ def main(
 
     A pass is one EM iteration over all rows. "share" is the least arithmetic of the pass, divided by its time and
     by threads × the rate of a matrix product of the same precision, measured in the same run. "ratio" is the time
-    of the column before it divided by gaussmix's. "itself" is gaussmix on float64 data, or on one thread.
+    of the column before it divided by gaussmix's. "itself" is gaussmix on float64 data, on one thread, or
+    with full covariances.
 
     The parts, with the minutes they take on two cores; --only NAME: selects one, --only "optima: iris" a piece:
 
@@ -109,6 +116,9 @@ def main(
       anomaly         outliers found, and false alarms               5
       classification  classes as mixtures against R's mclust        40
       conditioning    many rows conditioned at once beside gmr       1
+      factors         factor analysers in 784 dimensions            10
+      student         t distributions beside studenttmixture         2
+      bayesian        one update of variational Bayes                3
     """
     peers = [] if no_peers else available(lambda name: not peer or name in peer, say)
     patience = QUICK if quick else PATIENT

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 OURS = "gaussmix"
-ITSELF = "itself"  # gaussmix on float64 data, or on one thread
-CONTENDERS = ["scikit-learn", "oneDAL", "Armadillo", "gmr", ITSELF]
+ITSELF = "itself"  # gaussmix on float64 data, on one thread, or with full covariances
+CONTENDERS = ["scikit-learn", "oneDAL", "Armadillo", "gmr", "studenttmixture", ITSELF]
 SHARE = "share"
 SEEDS = "seeds"
 

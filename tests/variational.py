@@ -62,7 +62,7 @@ class Draws:
     ``log_ratios``, (n,), is log p − log q of each draw; ``log_weights`` is (n, K).
     """
 
-    def __init__(self, model, rng, n=4000):
+    def __init__(self, model, rng, n=1000):
         self.rng, self.model, self.n = rng, model, n
         self.log_weights, self.log_ratios = self._weights(model.weight_posterior)
         self.means, self.precisions = [], []

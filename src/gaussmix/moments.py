@@ -104,8 +104,8 @@ def factors(n_factors: int) -> Scatter:
     """Return the kind of second moments that representations by ``n_factors`` factors need, always the same object.
 
     With Ω_k the (D, q) matrix that the E-step projects on and S_k the second moments, the array (K, D, 2q + 1) holds
-    S_k Ω_k, count_k Ω_k and the diagonal of S_k side by side: never S_k itself. The middle part adds like the
-    others, and tells how the first changes with the reference: of ``count``, ``about_mean`` takes only the sign there.
+    S_k Ω_k, count_k Ω_k and the diagonal of S_k side by side: never S_k itself. The middle part adds like the others,
+    and tells how the first changes with the reference: of ``count``, ``about_mean`` takes only the sign there.
     """
     q = n_factors
 

@@ -113,6 +113,15 @@ def test_rescaled_and_shifted_rows_give_the_same_fit():
     np.testing.assert_allclose(other.weights_, one.weights_, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("unit", [1e-100, 1e100])
+@pytest.mark.parametrize("name", PRECISIONS)
+def test_no_number_depends_on_the_units(name, unit):
+    X = rows()
+    one, other = (BayesianGaussianMixture(5, covariance_type=name, **SMALL).fit(s * X) for s in (1, unit))
+    np.testing.assert_allclose(other.means_ / unit, one.means_, rtol=1e-7, atol=1e-7)
+    assert other.lower_bound_ + 2 * np.log(unit) == pytest.approx(one.lower_bound_, abs=1e-7)
+
+
 def test_threads_and_blocks_do_not_change_the_fit():
     X, _ = five_clusters(3000)
     one, two = (BayesianGaussianMixture(8, random_state=0, n_jobs=n).fit(X) for n in (1, 2))

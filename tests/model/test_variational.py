@@ -31,7 +31,7 @@ def test_the_bound_never_falls_while_the_concentration_is_learnt(weights):
     X = rows()
     model, bounds = iterate(posterior_of(X, "diag", weights, K=5), X, 60)
     assert np.diff(bounds).min() > -1e-12
-    assert model.weight_posterior.concentration != posterior_of(X, "diag", weights, K=5).belief.mean_precision
+    assert model.weight_posterior.concentration < 1.5  # of the prior: three of the five have rows
 
 
 @pytest.mark.parametrize("weights", [*KINDS, "learnt sticks"])

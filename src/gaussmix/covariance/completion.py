@@ -170,7 +170,9 @@ def mixed_log_joint(
     if covariances.n_factors:
         for i, there in enumerate(map(np.flatnonzero, observed)):
             part = covariances.marginal(there)
-            out[i] = part.log_joint(np.ascontiguousarray(X[i : i + 1, there]), log_weights, means[:, there])[0]
+            out[i] = part.log_joint(np.ascontiguousarray(X[i : i + 1, there]), log_weights, means[:, there])[
+                0
+            ]
         return out
     for k, (mean, sd) in enumerate(zip(means, covariances.standard_deviations(), strict=True)):
         squared = np.square(_offsets(X, observed, mean) / sd).sum(axis=1)

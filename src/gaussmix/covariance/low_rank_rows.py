@@ -27,7 +27,7 @@ _NOTHING: Final = 46.0  # nats under the best component: a share of 1e-20
 _ROUNDING: Final = 64 * float(
     np.finfo(np.float64).eps
 )  # of a long sum, relative to the sum of its terms' sizes
-_VALUES: Final = 1 << 20  # of a micro-block and its products: 8 MB
+_VALUES: Final = 1 << 19  # of a micro-block and its products: 4 MB
 _LEAST_ROWS, _MOST_ROWS = 64, 1024
 _KEPT: Final = 2  # rows, in units of the micro-block's, that are kept whitened from distances to moments
 _FAR: Final = 1e300  # squared distances beyond it count as this
@@ -95,7 +95,7 @@ class Projection:
 
     def whitened(self, X: FloatArray, component: int) -> Float64Array:
         """Return y = Ψ^-½ (x − μ), shape (n, D)."""
-        white = np.asarray(X - self.means[component])
+        white: Float64Array = X - self.means[component]
         white /= self.deviation[component]
         return white
 
@@ -104,7 +104,8 @@ class Projection:
         residual = white - part @ self.axes[component].T
         factor = np.linalg.solve(self.root[component].T, part.T)
         squares: Float64Array = np.einsum("nd,nd->n", residual, residual)
-        return squares + np.einsum("qn,qn->n", factor, factor)
+        squares += np.einsum("qn,qn->n", factor, factor)
+        return squares
 
 
 @dataclass(frozen=True, eq=False)

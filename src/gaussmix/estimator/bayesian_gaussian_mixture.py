@@ -107,7 +107,7 @@ class BayesianGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator)
     mean_prior_, mean_precision_prior_, degrees_of_freedom_prior_, covariance_prior_
         The prior that was used.
     n_components_effective_ : int
-        Components that are expected to hold more than one row.
+        Components that are expected to hold more than half a row.
     converged_ : bool
     n_iter_ : int
     n_passes_ : float

@@ -16,6 +16,7 @@ from gaussmix.source.blocks import block_rows
 from gaussmix.types import Float64Array, FloatArray
 
 _SEED_ROWS: Final = 20_000  # that a start looks at
+_SEED_VALUES: Final = 2_000_000  # responsibilities of the rows that moves look at: 16 MB
 
 
 class VariationalStarter:
@@ -34,7 +35,6 @@ class VariationalStarter:
         self._problem = problem
         self._init = init
         self._before = before
-        self.too_few = False
 
     @property
     def random(self) -> bool:
@@ -43,7 +43,8 @@ class VariationalStarter:
 
     def sample(self, rng: np.random.Generator) -> tuple[FloatArray, Float64Array]:
         """Return rows to look at, and how many rows each stands for."""
-        source = self._drawn(rng)
+        K = self._problem.n_components
+        source = sample_rows(self._problem.source, max(2 * K, min(_SEED_ROWS, _SEED_VALUES // K)), rng)
         X = source.take(np.arange(source.n_rows))
         weight = np.ones(len(X)) if source.sample_weight is None else source.sample_weight
         return np.ascontiguousarray(X), weight * (self._total() / weight.sum())
@@ -57,7 +58,6 @@ class VariationalStarter:
         X = source.take(np.arange(source.n_rows))
         weight = np.ones(len(X)) if source.sample_weight is None else source.sample_weight
         sample = Sample(X, weight, np.sqrt(problem.variance))
-        self.too_few = self.too_few or sample.n_distinct() < K
         if isinstance(self._init, str):
             return self._from_grouping(source, STARTS[self._init](sample, K, rng))
         return self._from_grouping(source, self._init(sample.X, K, rng))

@@ -34,7 +34,8 @@ _SEARCH: Final = {
 _PLAIN: Final = {"low": 1, "default": 2, "high": 4}  # starts by k-means
 _TRIMMED: Final = {"low": 4, "default": 8, "high": 32}  # starts by trimmed k-means
 _KEPT: Final = (0.95, 0.8)  # parts of the rows that they keep, in turn
-_LLOYD: Final = 30  # iterations of trimmed k-means, at most
+_LLOYD: Final = 20  # iterations of trimmed k-means, at most
+_LLOYD_ROWS, _LLOYD_ROWS_EACH = 1_000, 100  # rows that they look at, at least, and for each cluster
 _CUTS: Final = ((10, 3), (50, 1))  # after so many more iterations, so many starts go on
 
 
@@ -148,24 +149,34 @@ def trimmed_k_means(
         The part of the weight that is not left out.
     rng : numpy.random.Generator
     """
-    possible = np.flatnonzero(weight > 0)
-    centres = Z[rng.choice(possible, n_clusters, replace=len(possible) < n_clusters)]
-    labels = np.full(len(Z), n_clusters)
+    n_rows = min(len(Z), max(_LLOYD_ROWS, _LLOYD_ROWS_EACH * n_clusters))
+    rows = np.sort(rng.choice(len(Z), n_rows, replace=False))
+    some, own = Z[rows], weight[rows]
+    possible = np.flatnonzero(own > 0)
+    if not len(possible):
+        return trimmed(Z, weight, Z[rng.choice(len(Z), n_clusters)], kept)
+    centres = some[rng.choice(possible, n_clusters, replace=len(possible) < n_clusters)]
+    before = None
     for _ in range(_LLOYD):
-        distances = squared_distances(Z, centres)
-        nearest = distances.argmin(axis=1)
-        own = distances[np.arange(len(Z)), nearest]
-        order = np.argsort(own, kind="stable")
-        cumulative = np.cumsum(weight[order])
-        limit = own[order[np.searchsorted(cumulative, kept * cumulative[-1])]]
-        before, labels = labels, np.where(own <= limit, nearest, n_clusters)
-        if np.array_equal(before, labels):
+        labels = trimmed(some, own, centres, kept)
+        if before is not None and np.array_equal(before, labels):
             break
-        count = np.bincount(labels, weight, n_clusters + 1)[:n_clusters]
-        sums = np.stack([np.bincount(labels, weight * z, n_clusters + 1)[:n_clusters] for z in Z.T], axis=1)
-        centres = np.where(
-            count[:, None] > 0, sums / np.maximum(count, np.finfo(float).tiny)[:, None], centres
-        )
+        before = labels
+        count = np.bincount(labels, own, n_clusters + 1)[:n_clusters]
+        sums = np.stack([np.bincount(labels, own * z, n_clusters + 1)[:n_clusters] for z in some.T], axis=1)
+        centres = np.where(count[:, None] > 0, sums / np.where(count > 0, count, 1.0)[:, None], centres)
+    return trimmed(Z, weight, centres, kept)
+
+
+def trimmed(Z: Float64Array, weight: Float64Array, centres: Float64Array, kept: float) -> IntArray:
+    """Return the nearest centre of each row, or their number for rows beyond the quantile ``kept`` of distances."""
+    distances = squared_distances(Z, centres)
+    nearest = distances.argmin(axis=1)
+    own = distances[np.arange(len(Z)), nearest]
+    order = np.argsort(own)
+    cumulative = np.cumsum(weight[order])
+    limit = own[order[np.searchsorted(cumulative, kept * cumulative[-1])]]
+    labels: IntArray = np.where(own <= limit, nearest, len(centres))
     return labels
 
 

@@ -49,7 +49,7 @@ class StudentTMixture(Criteria, BaseEstimator):
     covariance_type : str or CovarianceFamily, default="full"
         Which scatter matrices are allowed, as in ``GaussianMixture``.
     degrees_of_freedom : {"component", "shared"} or float, default="component"
-        ν: estimated for each component, estimated once for all, or fixed at this number. Estimates lie between 0.5
+        ν: estimated for each component, estimated once for all, or fixed at this number. Estimates lie between 0.2
         and 1000, where the tails are as good as a Gaussian's.
     tol : float, default=1e-6
         As in ``GaussianMixture``.
@@ -286,7 +286,7 @@ class StudentTMixture(Criteria, BaseEstimator):
         """Return sentences on degrees of freedom at their lower bound."""
         heavy = np.flatnonzero((self.degrees_of_freedom_ <= LEAST) & self.mixture_.degrees_at_bound).tolist()
         return [
-            f"the degrees of freedom of component {k} stopped at {LEAST}: its tails have no limit; use fewer "
-            "components, or fix degrees_of_freedom"
+            f"the degrees of freedom of component {k} stopped at {LEAST}, the least that are fitted: equal rows, or "
+            "rows very far out, may rule it; drop them, or fix degrees_of_freedom"
             for k in heavy
         ]

@@ -28,6 +28,9 @@ _SETTLING: Final = 20  # iterations before the first moves
 _TRIAL: Final = 10  # iterations of a candidate before it is judged
 _TOL: Final = 1e-7  # per row: gains below it are none
 _PAIRS: Final = 1000  # of nearest components, of which mergers are judged
+_FEWEST_PAIRS: Final = 20
+_PAIR_NUMBERS: Final = 2_000_000  # of the matrices of all pairs: 16 MB
+_ENTROPY_ROWS: Final = 4_000  # from which the entropy that a merger costs is estimated
 _DIVISION_ITERATIONS: Final = 15
 _LEAST_ROWS: Final = 2  # times D + 1: a component with fewer is not divided
 _LOCAL_ROWS: Final = 2_000  # of one component: more tell no more about where to divide it
@@ -128,7 +131,7 @@ class VariationalSearch:
         return model
 
     def _batches(self, pairs: IntArray, gains: Float64Array) -> Iterator[IntArray]:
-        """Yield pairs to be merged at once: all that seem to gain, then the better half of them, then doubtful ones."""
+        """Yield pairs to be merged at once: all that seem to gain, or the better half of them; then doubtful ones."""
         chosen = _disjoint(pairs[gains > 0])
         while len(chosen):
             yield chosen
@@ -141,10 +144,14 @@ class VariationalSearch:
         """Return pairs of components with rows, and what merging them seems to gain, the best first."""
         used = model.used()
         pairs = np.array(list(combinations(used.tolist(), 2)))
-        if len(pairs) > _PAIRS:
-            pairs = pairs[np.argsort(_distances(model, pairs), kind="stable")[:_PAIRS]]
-        responsibilities = model.posterior(self.X).astype(np.float64)
-        gains = merge_gains(model, moments, pairs) - entropy_losses(responsibilities, self.weight, pairs)
+        most = max(_FEWEST_PAIRS, min(_PAIRS, _PAIR_NUMBERS // model.n_features**2))
+        if len(pairs) > most:
+            pairs = pairs[np.argsort(_distances(model, pairs), kind="stable")[:most]]
+        step = -(-len(self.X) // _ENTROPY_ROWS)
+        X, weight = np.ascontiguousarray(self.X[::step]), self.weight[::step]
+        weight = weight * (self.weight.sum() / weight.sum())
+        responsibilities = model.posterior(X).astype(np.float64)
+        gains = merge_gains(model, moments, pairs) - entropy_losses(responsibilities, weight, pairs)
         order = np.argsort(-gains, kind="stable")
         return pairs[order], gains[order]
 
@@ -152,7 +159,7 @@ class VariationalSearch:
         """Return the moments after dividing one component, for those where that seems to gain, the best first."""
         count = moments.count
         empty = int(count.argmin())
-        if count[empty] > 1.0:
+        if len(model.used()) == model.n_components:
             return []
         labels = model.predict(self.X)
         found = []

@@ -60,7 +60,7 @@ class StudentMixture(StudentDensity):
     >>> mixture.predict(np.array([[-1.0], [30.0]]))
     array([0, 1])
     >>> mixture.outlyingness(np.array([[2.0], [30.0]])).round(1)
-    array([  0.8, 205.5])
+    array([  0.8, 215.4])
     """
 
     weights: Float64Array
@@ -115,6 +115,8 @@ class StudentMixture(StudentDensity):
     @classmethod
     def from_mixture(cls, mixture: Mixture, degrees: Float64Array, rule: str) -> StudentMixture:
         """Return the mixture of t distributions with a Gaussian mixture's weights, means and scatter matrices."""
+        if rule == "shared":
+            degrees = np.full_like(degrees, degrees.mean())
         return cls(
             mixture.weights,
             mixture.means,
@@ -155,7 +157,7 @@ class StudentMixture(StudentDensity):
 
     @cached_property
     def degrees_at_bound(self) -> BoolArray:
-        """Where the estimate of ν_k stopped at a bound: 1000, as good as a Gaussian, or 0.5; shape (K,)."""
+        """Where the estimate of ν_k stopped at a bound: 1000, as good as a Gaussian, or 0.2; shape (K,)."""
         estimated: BoolArray = student_freedom.at_bound(self.degrees_of_freedom) & (self.rule != "fixed")
         return estimated
 

@@ -1,9 +1,9 @@
 """A mixture in one ``.safetensors`` file, and back, bit for bit.
 
 Three float64 tensors, ``weights`` (K,), ``means`` (K, D) and ``covariances`` in scikit-learn's shape for the
-covariance type (of factors: loadings and noise side by side, (K, D, q + 1)), and one JSON text (`metadata`). Equal content gives equal bytes. A file is believed only
-after all of it was checked: sizes, keys, types, shapes, the SHA-256, finite values, weights that sum to 1,
-symmetric positive definite covariances. Nothing is ever unpickled.
+covariance type, or of factors their loadings and noise side by side (K, D, q + 1), and one JSON text (`metadata`).
+Equal content gives equal bytes. A file is believed only after all of it was checked: sizes, keys, types, shapes, the
+SHA-256, finite values, weights that sum to 1, symmetric positive definite covariances. Nothing is ever unpickled.
 """
 
 from __future__ import annotations

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from gaussmix.model.mixture import Mixture
 
 # scikit-learn's name for each form in which covariances are stored.
-_SKLEARN_TYPES: Final = {"full": "full", "pooled": "tied", "diagonal": "diag", "trace": "spherical", "factors": "full"}
+_SKLEARN_TYPES: Final = {
+    "full": "full",
+    "pooled": "tied",
+    "diagonal": "diag",
+    "trace": "spherical",
+    "factors": "full",
+}
 
 
 class Interchange:
@@ -116,9 +122,7 @@ class Interchange:
         theirs = GaussianMixture(self.n_components, covariance_type=kind)
         theirs.weights_, theirs.means_ = self.weights.copy(), self.means.copy()
         factors = self.covariances.n_factors  # of which scikit-learn has none
-        theirs.covariances_ = (
-            self.covariances.to_dense() if factors else self.covariances.parameters().copy()
-        )
+        theirs.covariances_ = self.covariances.to_dense() if factors else self.covariances.parameters().copy()
         theirs.precisions_ = self.covariances.precisions()
         theirs.precisions_cholesky_ = self.covariances.precisions_cholesky().copy()
         theirs.n_features_in_ = self.n_features

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from gaussmix.moments import POOLED, Moments, Scatter
 from gaussmix.prior import Flat
 from gaussmix.source import Known
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
+
+_LEAST_COUNT: Final = 0.5  # rows; what has fewer explains none of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,13 +212,13 @@ class VariationalMixture:
             order=None,
         )
 
-    def used(self, least_count: float = 1.0) -> IntArray:
-        """Return the components that are expected to hold more than ``least_count`` rows."""
-        return np.flatnonzero(self.count > least_count)
+    def used(self) -> IntArray:
+        """Return the components that are expected to hold more than half a row."""
+        return np.flatnonzero(self.count > _LEAST_COUNT)
 
-    def pruned(self, least_count: float = 1.0) -> VariationalMixture:
+    def pruned(self) -> VariationalMixture:
         """Return the posterior without the components that hold no rows, at least the heaviest one left."""
-        kept = self.used(least_count)
+        kept = self.used()
         kept = kept if len(kept) else np.array([self.count.argmax()])
         chosen = self.select(kept)
         return replace(chosen, weight_posterior=chosen.weight_posterior.updated(chosen.count))

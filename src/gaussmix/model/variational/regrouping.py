@@ -2,7 +2,7 @@
 
 With the posterior of the parameters at its optimum for given responsibilities, the lower bound is the log-evidence of
 the completed rows plus the entropy of the responsibilities, and only the terms of the components that are merged
-change (Hughes & Sudderth 2013, section 3.2).
+change (Hughes & Sudderth 2013).
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ class StickBreaking(WeightPosterior):
     first, second : ndarray of shape (K,)
     ordered : bool
         Order components by count, heaviest first: of all orders the one of highest lower bound (Kurihara, Welling &
-        Teh 2007, section 3).
+        Teh 2007).
     hyper_prior : (float, float), optional
         Shape and rate of a Gamma prior of γ (Blei & Jordan 2006, appendix), which is then learnt.
     rate : float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -39,6 +39,8 @@ def conditioning(mixture: Mixture) -> Conditioning:
     share = np.zeros((K, D)) if added is None else np.minimum(added / np.square(sd), 1.0)
     if mixture.covariances.scatter in (DIAGONAL, TRACE):
         return Conditioning(np.ones(K), share.max(axis=1))
+    if mixture.covariances.scatter.n_factors:
+        return _of_factors(mixture.covariances, share)
     correlation = _correlation(mixture)
     n = len(correlation)
     eigenvalues = np.linalg.eigvalsh(correlation)
@@ -50,11 +52,29 @@ def conditioning(mixture: Mixture) -> Conditioning:
     )
 
 
+def _of_factors(covariances: Any, share: Float64Array) -> Conditioning:
+    """Return bounds of the same for B Bᵀ + Ψ, of which the least eigenvalue is no less than the least noise."""
+    noise = _relative_noise(covariances)
+    loadings = covariances.loadings / covariances.standard_deviations()[:, :, None]
+    signal = np.linalg.eigvalsh(loadings.transpose(0, 2, 1) @ loadings)[:, -1]
+    least = np.maximum(noise.min(axis=1), share.shape[1] * _EPS)
+    flattest = noise.argmin(axis=1)
+    added = share[np.arange(len(share)), flattest] / least
+    return Conditioning((signal + noise.max(axis=1)) / least, np.minimum(added, 1.0))
+
+
+def _relative_noise(covariances: Any) -> Float64Array:
+    """Return the noise's part of each variance, shape (K, D)."""
+    return np.asarray(covariances.noise / np.square(covariances.standard_deviations()))
+
+
 def flattest_features(mixture: Mixture, component: int, most: int = 3) -> list[int]:
     """Return the features that make up the flattest direction of a component, the heaviest first."""
     if mixture.covariances.scatter in (DIAGONAL, TRACE):
         sd = mixture.covariances.standard_deviations()
         return [int((sd[component] / sd.max(axis=0)).argmin())]
+    if mixture.covariances.scatter.n_factors:
+        return [int(_relative_noise(mixture.covariances)[component].argmin())]
     matrices = _correlation(mixture)
     loadings = np.abs(np.linalg.eigh(matrices[min(component, len(matrices) - 1)])[1][:, 0])
     heaviest = np.argsort(-loadings, kind="stable")[:most]
