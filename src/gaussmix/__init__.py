@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gaussmix.application import MixtureClassifier, MixtureOutlierDetector, MixtureRegressor
-    from gaussmix.estimator import BayesianGaussianMixture, GaussianMixture, GaussianMixtureSearch, StudentTMixture
+    from gaussmix.estimator import (
+        BayesianGaussianMixture,
+        GaussianMixture,
+        GaussianMixtureSearch,
+        StudentTMixture,
+    )
     from gaussmix.model import Mixture
     from gaussmix.persistence import load, save
     from gaussmix.selection import MergedMixture, MergeTree, merge_components

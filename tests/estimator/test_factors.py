@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA, FactorAnalysis
 
-from gaussmix import GaussianMixture
+from gaussmix import GaussianMixture, GaussianMixtureSearch
 from gaussmix.covariance import FACTOR_FAMILIES, low_rank, low_rank_family, resolve_family
 from gaussmix.errors import DataError, ParameterError
 from gaussmix.persistence import dumps, loads
@@ -183,3 +183,13 @@ def test_the_number_of_factors_can_be_chosen_by_bic():
     families = [resolve_family("mfa", n_factors=q) for q in (1, 2, 3, 4)]
     bics = [fitted(X, covariance_type=family, tol=1e-5).bic(X) for family in families]
     assert int(np.argmin(bics)) + 1 == 3
+
+
+def test_a_search_compares_numbers_of_factors():
+    X = factor_rows(300, 8, 2, 2, seed=3)
+    families = [resolve_family("mfa", n_factors=q) for q in (1, 2, 3)]
+    search = GaussianMixtureSearch([2], covariance_type=families, random_state=0, n_jobs=1).fit(X)
+    assert list(search.results_["covariance_type"]) == ["mfa-1", "mfa-2", "mfa-3"]
+    assert search.mixture_.family.n_factors == 2
+    with pytest.raises(ParameterError, match="of 140 features cannot be searched"):
+        GaussianMixtureSearch(covariance_type=families[:1]).fit(np.ones((300, 140)) * np.arange(300)[:, None])

@@ -218,6 +218,11 @@ class CovarianceFamily(ABC):
     unconstrained: ClassVar[bool] = False
     grouped: ClassVar[bool] = True
 
+    @property
+    def label(self) -> str:
+        """What tells this family from others in tables: its name, and its numbers where it has any."""
+        return self.name
+
     @abstractmethod
     def estimate(
         self,

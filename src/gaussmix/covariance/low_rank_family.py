@@ -81,6 +81,10 @@ class Factors(CovarianceFamily):
     def invariance(self) -> str:  # type: ignore[override]
         return "orthogonal" if self.structure.isotropic else "diagonal"
 
+    @property
+    def label(self) -> str:
+        return f"{self.name}-{self.n_factors}"
+
     def with_factors(self, n_factors: int) -> Factors:
         """Return the family of so many factors."""
         if n_factors < 1:

@@ -21,6 +21,6 @@ def is_nested(poorer: CovarianceFamily, richer: CovarianceFamily) -> bool:
     Of families without a code, nothing else is known.
     """
     if not (poorer.code and richer.code):
-        return poorer is richer or (type(poorer) is type(richer) and poorer.name == richer.name)
+        return poorer is richer or (type(poorer) is type(richer) and poorer.label == richer.label)
     pairs = zip(poorer.code, richer.code, strict=True)
     return all(_RICHNESS.index(less) <= _RICHNESS.index(more) for less, more in pairs)

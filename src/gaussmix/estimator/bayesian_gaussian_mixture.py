@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import math
-import warnings
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.covariance import resolve_family
-from gaussmix.errors import DataError, DegenerateWarning
+from gaussmix.errors import DataError
 from gaussmix.estimator.bayesian_attributes import posterior_attributes
 from gaussmix.estimator.bayesian_belief import Priors, resolve_priors, resolve_weights
 from gaussmix.estimator.bayesian_constraints import BAYESIAN_CONSTRAINTS
 from gaussmix.estimator.bayesian_start import VariationalStarter
 from gaussmix.estimator.bayesian_training import Inference, Inferred
+from gaussmix.estimator.fitted_density import FittedDensity
 from gaussmix.estimator.parameters import check_memory, check_warm_start
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.progress import CallbackSupportMixin, Progress, with_callbacks
-from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
+from gaussmix.estimator.rows import features_kept_on_error, training_source
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
-from gaussmix.model import Mixture, evaluate
+from gaussmix.model import evaluate
 from gaussmix.model.variational import VariationalMixture
-from gaussmix.types import Effort, Float64Array, FloatArray, IntArray
+from gaussmix.types import Effort, FloatArray, IntArray
 
 
-class BayesianGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
+class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator):
     """Infer a Gaussian mixture by variational Bayes; a drop-in for ``sklearn.mixture.BayesianGaussianMixture``.
 
     Components that the rows do not need are left without rows, so that ``n_components`` is an upper bound.
@@ -229,16 +226,8 @@ class BayesianGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator)
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
         problem = self._fit(X, sample_weight)
-        labels: IntArray = evaluate.predict(self.posterior_, problem.rows, problem.executor)
+        labels: IntArray = evaluate.predict(self._density, problem.rows, problem.executor)
         return labels
-
-    def predict(self, X: Any) -> IntArray:
-        """Return the component of highest responsibility of each row, shape (N,)."""
-        return self._evaluated(evaluate.predict, X)  # type: ignore[no-any-return]
-
-    def predict_proba(self, X: Any) -> FloatArray:
-        """Return the variational responsibilities, shape (N, K)."""
-        return self._evaluated(evaluate.posterior, X)  # type: ignore[no-any-return]
 
     def score_samples(self, X: Any, *, predictive: bool = False) -> FloatArray:
         """Return the log-density of each row, shape (N,), in nats.
@@ -253,34 +242,12 @@ class BayesianGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator)
         check_is_fitted(self)
         posterior: VariationalMixture = self.posterior_
         model = posterior.predictive() if predictive else posterior
-        return self._evaluated(evaluate.log_prob, X, model)  # type: ignore[no-any-return]
+        return self._evaluated(evaluate.log_prob, X, model=model)  # type: ignore[no-any-return]
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the mean of ``score_samples`` per row (or unit of weight), in nats."""
-        check_is_fitted(self)
-        source = prediction_source(self, X, sample_weight)
-        with single_threaded_blas(source.n_features):
-            return evaluate.score(self.posterior_, source, executor_for(self.n_jobs))
-
-    def sample(self, n_samples: int = 1) -> tuple[Float64Array, IntArray]:
-        """Draw rows from the mixture of the expected parameters.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, D)
-        y : ndarray of shape (n_samples,)
-            The component of each row, in ascending order.
-        """
-        check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample."
-            )
-        mixture: Mixture = self.mixture_
-        return mixture.sample(n_samples, self._generator())
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "posterior_")
+    @property
+    def _density(self) -> Any:
+        """The fitted posterior."""
+        return self.posterior_
 
     def _fit(self, X: Any, sample_weight: Any) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
@@ -292,7 +259,7 @@ class BayesianGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator)
                 priors = self._priors(problem)
                 inferred = self._best(problem, priors)
         self._set_fitted(inferred, priors)
-        self._warn(inferred, priors.complaints(problem))
+        self._warn(inferred.result, priors.complaints(problem))
         return problem
 
     def _problem(self, X: Any, sample_weight: Any) -> Problem:
@@ -346,33 +313,5 @@ class BayesianGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator)
         model = inferred.model.pruned() if self.prune else inferred.model
         for name, value in posterior_attributes(model, priors).items():
             setattr(self, name, value)
-        result = inferred.result
-        self._convergence = result.convergence  # for a warm start
-        self.converged_ = result.converged
-        self.n_iter_ = len(result.history)
+        self._set_history(inferred.result)
         self.n_passes_ = inferred.n_passes
-        self.lower_bounds_ = result.history
-        self.lower_bound_ = result.history[-1] if result.history else -math.inf
-
-    def _warn(self, inferred: Inferred, complaints: list[str]) -> None:
-        for message in complaints:
-            warnings.warn(message, DegenerateWarning, stacklevel=5)
-        if not inferred.result.converged and self.max_iter > 0:
-            warnings.warn(
-                "Best performing initialization did not converge. Try different init parameters, or increase "
-                "max_iter, tol, or check for degenerate data.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
-    def _evaluated(self, function: Any, X: Any, model: Any = None) -> Any:
-        check_is_fitted(self)
-        source = prediction_source(self, X)
-        with single_threaded_blas(source.n_features):
-            return function(self.posterior_ if model is None else model, source, executor_for(self.n_jobs))
-
-    def _generator(self) -> np.random.Generator:
-        """Return a generator seeded by ``random_state``."""
-        if isinstance(self.random_state, Integral):
-            return np.random.default_rng(int(self.random_state))
-        return np.random.default_rng(check_random_state(self.random_state).randint(2**31, size=4))

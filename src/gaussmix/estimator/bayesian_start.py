@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussmix.errors import ParameterError
 from gaussmix.estimator.problem import Problem
-from gaussmix.estimator.starter import _check_labels, _check_responsibilities
+from gaussmix.estimator.starter import check_labels, check_responsibilities
 from gaussmix.fit import STARTS, Sample, moments_of_responsibilities, sample_rows
 from gaussmix.model.variational import VariationalMixture
 from gaussmix.source import Source
@@ -74,9 +74,9 @@ class VariationalStarter:
         K, n_rows = self._problem.n_components, source.n_rows
         grouping, table = np.asarray(grouping), None
         if grouping.shape == (n_rows,):
-            grouping, table = _check_labels(grouping, K), np.eye(K)
+            grouping, table = check_labels(grouping, K), np.eye(K)
         elif grouping.shape == (n_rows, K):
-            grouping = _check_responsibilities(grouping)
+            grouping = check_responsibilities(grouping)
         else:
             raise ParameterError(
                 f"init_params should give labels of shape ({n_rows},) or responsibilities of shape ({n_rows}, {K}), "

@@ -202,8 +202,13 @@ def families_of(covariance_type: Any, n_features: int) -> dict[str, CovarianceFa
     families: dict[str, CovarianceFamily] = {}
     for given in covariance_type:
         family = resolve_family(given, n_features)
+        if not family.grouped:
+            raise ParameterError(
+                f"covariance_type={family.name!r} of {n_features} features cannot be searched: fit GaussianMixture for "
+                "each number of components and factors, and compare bic"
+            )
         if family not in families.values():
-            families[given if isinstance(given, str) else family.name] = family
+            families[given if isinstance(given, str) else family.label] = family
     if not families:
         raise ParameterError("covariance_type names no family: give one, or 'all'")
     return families

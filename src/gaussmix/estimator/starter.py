@@ -153,10 +153,10 @@ class Starter:
         K, family, prior = problem.n_components, problem.family, problem.prior
         grouping = np.asarray(grouping)
         if grouping.shape == (n_rows,):
-            labels = _check_labels(grouping, K)
+            labels = check_labels(grouping, K)
             return start_from_labels(blocks, labels, K, family, prior)
         if grouping.shape == (n_rows, K):
-            return start_from_responsibilities(blocks, _check_responsibilities(grouping), K, family, prior)
+            return start_from_responsibilities(blocks, check_responsibilities(grouping), K, family, prior)
         raise ParameterError(
             f"init_params should give labels of shape ({n_rows},) or responsibilities of shape ({n_rows}, {K}), "
             f"but gave {grouping.shape}"
@@ -173,13 +173,15 @@ class Starter:
         return Mixture.from_parameters(weights, means, self._covariances, problem.family, problem.prior)
 
 
-def _check_labels(labels: Any, n_components: int) -> Any:
+def check_labels(labels: Any, n_components: int) -> Any:
+    """Return labels that a user gave as a start, or say what they should be."""
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= n_components:
         raise ParameterError(f"labels in init_params should be integers from 0 to {n_components - 1}")
     return labels.astype(np.int64)
 
 
-def _check_responsibilities(responsibilities: Any) -> Any:
+def check_responsibilities(responsibilities: Any) -> Any:
+    """Return responsibilities that a user gave as a start, or say what they should be."""
     sums = responsibilities.sum(axis=1)
     if not (np.isfinite(sums).all() and (responsibilities >= 0).all() and np.allclose(sums, 1.0, atol=1e-6)):
         row = int(np.argmax(~np.isclose(sums, 1.0, atol=1e-6) | (responsibilities < 0).any(axis=1)))
