@@ -92,7 +92,7 @@ def test_groups_are_found_and_sampled_in_many_dimensions():
 
 def test_attributes_follow_the_family():
     X = factor_rows(200, 6, 1, 2)
-    model = fitted(X, 2, 1)
+    model = fitted(X, 2, 1, init_params="kmeans")
     dense = model.loadings_ @ model.loadings_.transpose(0, 2, 1)
     dense += model.noise_variance_[:, :, None] * np.eye(6)
     np.testing.assert_allclose(model.covariances_, dense, rtol=1e-12)
@@ -126,7 +126,7 @@ def test_units_do_not_matter(wide, scale):
 
 
 def test_a_model_comes_back_from_its_file(wide):
-    model = fitted(factor_rows(200, 8, 2, 2), 2, tol=1e-4).mixture_
+    model = fitted(factor_rows(200, 8, 2, 2), 2, tol=1e-4, init_params="kmeans").mixture_
     saved = loads(dumps(model)).mixture
     np.testing.assert_array_equal(saved.covariances.loadings, model.covariances.loadings)
     np.testing.assert_array_equal(saved.log_prob(model.means), model.log_prob(model.means))
@@ -187,9 +187,11 @@ def test_the_number_of_factors_can_be_chosen_by_bic():
 
 def test_a_search_compares_numbers_of_factors():
     X = factor_rows(300, 8, 2, 2, seed=3)
-    families = [resolve_family("mfa", n_factors=q) for q in (1, 2, 3)]
-    search = GaussianMixtureSearch([2], covariance_type=families, random_state=0, n_jobs=1).fit(X)
-    assert list(search.results_["covariance_type"]) == ["mfa-1", "mfa-2", "mfa-3"]
-    assert search.mixture_.family.n_factors == 2
+    families = [resolve_family("mfa", n_factors=q) for q in (1, 2)]
+    search = GaussianMixtureSearch([2], covariance_type=families, effort="low", random_state=0, n_jobs=1).fit(
+        X
+    )
+    assert list(search.results_["covariance_type"]) == ["mfa-1", "mfa-2"]
+    assert search.best_estimator_.mixture_.family.n_factors == 2
     with pytest.raises(ParameterError, match="of 140 features cannot be searched"):
         GaussianMixtureSearch(covariance_type=families[:1]).fit(np.ones((300, 140)) * np.arange(300)[:, None])

@@ -204,8 +204,8 @@ def families_of(covariance_type: Any, n_features: int) -> dict[str, CovarianceFa
         family = resolve_family(given, n_features)
         if not family.grouped:
             raise ParameterError(
-                f"covariance_type={family.name!r} of {n_features} features cannot be searched: fit GaussianMixture for "
-                "each number of components and factors, and compare bic"
+                f"covariance_type={family.name!r} of {n_features} features cannot be searched: fit GaussianMixture "
+                "for each number of components and factors, and compare bic"
             )
         if family not in families.values():
             families[given if isinstance(given, str) else family.label] = family

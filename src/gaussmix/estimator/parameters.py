@@ -76,7 +76,7 @@ def check_memory(n_components: int, n_features: int, family: CovarianceFamily) -
         raise ResourceLimitError(
             f"{n_components} '{family.name}' components of {n_features} features would need about "
             f"{needed / 2**30:,.1f} GiB, but this machine has {available / 2**30:,.1f} GiB: use fewer components "
-            "or features, or covariance_type='diag'"
+            "or features, or covariance_type='diag' or 'mfa' (with few n_factors)"
         )
 
 

@@ -1,7 +1,7 @@
 // Mixtures of t distributions: the fused pass of E-step and moments in which row i counts with r u.
 //
-// Per micro-block: the squared distances, by the pass of the representation, and what tails.hpp makes of them; r u takes
-// the place of r (its root where the symmetric product needs that), and the moments are those of the Gaussian passes.
+// Per micro-block: the squared distances, by the pass of the representation, and what tails.hpp makes of them, r u in
+// the place of r (its root where the symmetric product needs that); then the moments as in the Gaussian passes.
 //
 // out = [log-likelihood, weight, sum r u, first, second, sum r (K), sum r log u (K), sum r u^2 (K)]. Rows or parameters
 // that the precision or the linear form does not suit are declined, and nothing is promised of out then.

@@ -104,7 +104,11 @@ def high_dimension(diagnosis: Diagnosis) -> Iterator[Finding]:
     """Compare D with the rows behind one matrix: eigenvalues spread by (1 ± √(D/n))² (Marchenko & Pastur 1967)."""
     mixture = diagnosis.mixture
     K, D = mixture.n_components, mixture.n_features
-    if D < _HIGH_DIMENSION or mixture.covariances.scatter in (DIAGONAL, TRACE):
+    if (
+        D < _HIGH_DIMENSION
+        or mixture.covariances.scatter in (DIAGONAL, TRACE)
+        or mixture.covariances.n_factors
+    ):
         return
     free = mixture.family.n_parameters(K, D)
     matrices = max(1.0, free / (D * (D + 1) / 2))
@@ -117,8 +121,8 @@ def high_dimension(diagnosis: Diagnosis) -> Iterator[Finding]:
             (),
             f"{D} features are many for {rows:.3g} rows a covariance matrix: variances along some directions come "
             f"out {low:.2g} to {high:.2g} times what they are. covariance_type='diag' needs {K * D} parameters "
-            f"for the covariances and 'tied' {D * (D + 1) // 2}, against {free}; or reduce the features to about "
-            f"{max(1, int(rows / 10))} by PCA, or use fewer components.",
+            f"for the covariances, 'mfa' {2 * K * D} with one factor and 'tied' {D * (D + 1) // 2}, against {free}; "
+            f"or reduce the features to about {max(1, int(rows / 10))} by PCA, or use fewer components.",
             n_features=D,
             rows_per_matrix=rows,
             least_ratio=low,
