@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((ROOT / "src" / "gaussmix").rglob("*.py"))
 TEXT = {".cff", ".cpp", ".csv", ".hpp", ".json", ".md", ".py", ".rst", ".sh", ".toml", ".txt", ".yaml"}
 OPTIONAL = [
-    "dask", "h5py", "hmmlearn", "matplotlib", "onnx", "onnxruntime", "pandas", "polars", "pyarrow", "rich", "torch", "zarr",
+    "dask", "h5py", "hmmlearn", "matplotlib", "onnx", "onnxruntime", "pandas", "polars", "pyarrow", "rich", "torch",
+    "zarr",
 ]  # fmt: skip
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "yaml"}

@@ -217,7 +217,7 @@ def test_rows_of_another_shape_are_refused(shape, message):
 def test_infinite_rows_and_rows_without_any_value_are_refused():
     with pytest.raises(DataError, match="row 1, column 0"):
         make_mixture().log_prob([[0.0, 0.0], [np.inf, 0.0]])
-    with pytest.raises(DataError, match="row 1 .* has missing values only"):
+    with pytest.raises(DataError, match=r"row 1 .* has missing values only"):
         make_mixture().log_prob([[0.0, 0.0], [np.nan, np.nan]])
 
 

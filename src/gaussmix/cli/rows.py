@@ -84,7 +84,9 @@ def _open(
             return as_source(path, columns=columns, missing=missing)
         weight = as_source(path, columns=[weights])
         if columns is None:
-            columns = [name for name in as_source(path, missing=missing).feature_names or () if name != weights]
+            columns = [
+                name for name in as_source(path, missing=missing).feature_names or () if name != weights
+            ]
             if not columns:
                 raise ParameterError(
                     f"{weights!r} is the only column: there are no features beside the weights"

@@ -243,8 +243,8 @@ class MixtureOutlierDetector(OutlierMixin, BaseEstimator):
         X : array-like, dataframe, path or Source, of shape (n, D)
         method : {"conformal", "model"}
             ``"conformal"`` ranks the score among those of rows held out of the fit: valid for any data, and never
-            below ``1 / (n_calibration_ + 1)``. ``"model"`` ranks it among rows drawn from the mixture (for one component
-            exactly, by χ²): as small as one likes, and right as far as the mixture is.
+            below ``1 / (n_calibration_ + 1)``. ``"model"`` ranks it among rows drawn from the mixture (for one
+            component exactly, by χ²): as small as one likes, and right as far as the mixture is.
         level : float, optional
             What the p-values are to be compared with: raises if there are too few calibration rows for it.
         n_draws : int
