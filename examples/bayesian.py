@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.metrics import adjusted_rand_score
 
 from gaussmix import BayesianGaussianMixture, Mixture
 
@@ -30,23 +31,21 @@ X, groups = truth.sample(1000, rng)
 model = BayesianGaussianMixture(n_components=30, random_state=0).fit(X)
 K = model.n_components_effective_
 print(f"{K} of {model.n_components} components are used, with weights {model.weights_[:K].round(2)}")
-print(
-    f"labels differ from the groups for {sum(np.bincount(groups) - np.bincount(model.predict(X)[:1000]))} rows net"
-)
+print(f"agreement of labels and groups: {adjusted_rand_score(groups, model.predict(X)):.2f}")
 
 # %%
-# The parameters have distributions, not just values. The density of a new row given the data averages over them: a
-# mixture of t distributions, whose tails say that a group of few rows is not known exactly.
+# Parameters have distributions, not values. Three densities of a new row come of them: ``predictive=True`` averages
+# over all parameters, which makes the components t distributions; ``mixture_`` is the mixture of their means; and
+# ``score_samples`` gives scikit-learn's, which lies below the predictive one.
 
 new, _ = truth.sample(10_000, rng)
-print(
-    f"unseen rows, mixture of the expected parameters: {model.mixture_.log_prob(new).mean():.4f} nats a row"
-)
-print(f"unseen rows, predictive density: {model.score_samples(new, predictive=True).mean():.4f}")
-print(f"the truth: {truth.log_prob(new).mean():.4f}")
+print(f"unseen rows, predictive density: {model.score_samples(new, predictive=True).mean():.3f} nats a row")
+print(f"the mixture of the expected parameters: {model.mixture_.log_prob(new).mean():.3f}")
+print(f"scikit-learn's: {model.score(new):.3f}; the truth: {truth.log_prob(new).mean():.3f}")
 
 # %%
-# ``lower_bounds_`` never falls. Where it stands at the end compares models: families, and priors.
+# ``lower_bound_`` is a bound of the log-evidence, and so it compares models, such as families. Those that cannot
+# describe a group by one component use several.
 
 for name in ("full", "tied", "diag", "spherical"):
     other = BayesianGaussianMixture(30, covariance_type=name, random_state=0).fit(X)
@@ -54,7 +53,7 @@ for name in ("full", "tied", "diag", "spherical"):
     print(f"{name}: lower bound {other.lower_bound_:.3f} nats a row, with {used} components")
 
 # %%
-# How many components are expected beforehand, the concentration says. A prior of its own lets the rows decide.
+# The concentration says how many components are expected before the data. A prior of its own lets the rows tell it.
 
 learnt = BayesianGaussianMixture(30, weight_concentration_hyper_prior=(1, 1), random_state=0).fit(X)
 print(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from gaussmix import GaussianMixture, StudentTMixture
@@ -35,3 +36,37 @@ for name, model in fits.items():
     means = model.means_[np.argsort(model.means_[:, 0])]
     moved = np.abs(means - clean.means_) / eruptions.std(axis=0)
     print(f"{name}: means moved by {moved.max():.2f}, BIC {model.bic(X):.0f}")
+
+# %%
+# Which rows are outliers? A background has a weight, the label -1 and the last column of ``predict_proba``. A mixture
+# of t distributions says how far a row lies out, the inverse of its weight in the means. The degrees of freedom are
+# low where tails are heavy; 1000, the highest that are fitted, is as good as a Gaussian.
+
+student, before = fits["t"], fits["Gaussian before a background"]
+is_noise = before.predict(X) == -1
+print(f"background: weight {before.background_.share:.3f}, true share {len(noise) / len(X):.3f}")
+print(
+    f"labelled -1: {is_noise[272:].sum()} of the {len(noise)} outliers, {is_noise[:272].sum()} of 272 eruptions"
+)
+far = student.outlyingness(X)
+print(
+    f"outlyingness above 3: {(far[272:] > 3).sum()} of the outliers, {(far[:272] > 3).sum()} of the eruptions"
+)
+print(f"degrees of freedom: {student.degrees_of_freedom_.round(1)}")
+
+# %%
+# Ellipses of 90 % for a Gaussian with each component's mean and scatter matrix. Circles are as large as a row's
+# outlyingness, crosses are rows of the background.
+
+mixtures = [fits["Gaussian"].mixture_, student.mixture_.as_gaussian(), before.mixture_]
+sizes = [np.full(len(X), 6.0), 6.0 * np.minimum(far, 20.0), np.where(is_noise, 30.0, 6.0)]
+figure, panels = plt.subplots(1, 3, figsize=(10, 3.6), sharex=True, sharey=True, layout="constrained")
+for axes, name, mixture, size in zip(panels, fits, mixtures, sizes, strict=True):
+    noisy = is_noise & (name == "Gaussian before a background")
+    axes.scatter(*X[~noisy].T, s=size[~noisy], facecolors="none", edgecolors="#999999")
+    axes.scatter(*X[noisy].T, s=size[noisy], color="#c44e52", marker="x")
+    for outline in mixture.ellipses(level=0.9).points():
+        axes.plot(*outline.T, color="#4c72b0")
+    axes.set(title=name, xlabel="duration (minutes)", xlim=(-1, 11), ylim=(-10, 160))
+panels[0].set(ylabel="wait until the next (minutes)")
+plt.show()
