@@ -64,8 +64,27 @@ def test_what_a_background_does_not_go_with_is_refused():
         GaussianMixture(2, background="uniform").fit(missing)
     with pytest.raises(DataError, match="one value a row"):
         GaussianMixture(2, background=lambda X: np.zeros(3)).fit(X)
+    with pytest.raises(DataError, match="should return log-densities"):
+        GaussianMixture(2, background=lambda X: np.full(len(X), np.nan)).fit(X)
+    with pytest.raises(DataError, match="takes too long"):
+        GaussianMixture(2, background="hull").fit(np.tile(X, 4))
     with pytest.raises(ValueError, match="background"):
         GaussianMixture(2, background="gaussian").fit(X)
+
+
+def test_standard_errors_are_refused_and_a_diagnosis_leaves_the_noise_out():
+    X = make()
+    model = GaussianMixture(2, background="uniform", random_state=0).fit(X)
+    with pytest.raises(ParameterError, match="with a background are not available"):
+        model.uncertainty(X)
+    assert "not normally distributed" not in str(model.diagnosis_)
+    assert "not normally distributed" not in str(model.diagnose(X))
+
+
+def test_columns_that_follow_from_others_take_up_the_box_along_the_features():
+    X = make()
+    model = GaussianMixture(2, background="uniform", random_state=0).fit(np.c_[X, X.sum(axis=1)])
+    assert np.isfinite(model.lower_bound_)
 
 
 def test_a_fit_without_background_forgets_an_earlier_one():

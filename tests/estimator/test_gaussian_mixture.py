@@ -214,3 +214,11 @@ def test_sample_follows_the_fit(X: Any, covariance_type: str) -> None:
         error = 6 * np.sqrt(np.diagonal(covariance) / len(own))
         assert (np.abs(own.mean(axis=0) - model.means_[k]) < error).all()
     np.testing.assert_array_equal(model.sample(50)[0], model.sample(50)[0])
+
+
+def test_fitted_attributes_are_read_only_as_the_mixture_is_frozen():
+    model = GaussianMixture(2, random_state=0).fit(np.random.default_rng(0).normal(size=(30, 2)))
+    for values in (model.means_, model.weights_, model.covariances_):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 1.0
+    assert repr(model.mixture_) == "Mixture(n_components=2, n_features=2, covariance_type='full')"

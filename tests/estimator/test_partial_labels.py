@@ -70,7 +70,7 @@ def test_the_bound_never_falls(name):
         lambda labels: None,
         lambda labels: labels,
         lambda labels: np.full(len(labels), -1),
-        lambda labels: np.where(labels == 0, -1.0, labels),
+        lambda labels: np.where(labels == 0, -1.0, labels + 0.5),
         lambda labels: labels.astype(str),
         lambda labels: np.arange(len(labels)),
     ],
@@ -150,3 +150,22 @@ def test_labelled_components_cannot_be_dropped():
     X, labels = make_rows()
     with pytest.raises(ParameterError, match="on_degenerate='drop' would drop a label"):
         GaussianMixture(3, on_degenerate="drop").fit(X, partly(labels, 0.5))
+
+
+def test_targets_that_are_no_partial_labels_are_ignored():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    plain = GaussianMixture(2, random_state=0).fit(X)
+    two_classes = np.repeat([-1, 1], 20)
+    for y in (two_classes, np.full(40, -1), np.zeros(40, int), np.full(40, np.nan), [["a"]] * 40):
+        np.testing.assert_array_equal(GaussianMixture(2, random_state=0).fit(X, y).means_, plain.means_)
+    assert GaussianMixture(1).fit(X, two_classes).converged_
+
+
+def test_whole_floats_are_labels_and_each_row_needs_one():
+    X = np.r_[np.zeros((10, 2)), np.ones((10, 2))] + np.random.default_rng(0).normal(size=(20, 2)) * 0.1
+    y = np.repeat([1, 0], 10)
+    y[::3] = -1
+    found = GaussianMixture(2, random_state=0).fit(X, y.astype(float))
+    np.testing.assert_array_equal(found.predict(X), np.repeat([1, 0], 10))
+    with pytest.raises(ParameterError, match="10 labels for 20 rows"):
+        GaussianMixture(2).fit(X, y[5:15])

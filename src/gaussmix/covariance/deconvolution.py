@@ -64,7 +64,7 @@ def noise_matrices(noise: object, n_rows: int, n_features: int) -> Float64Array:
     if not valid.all():
         raise DataError(
             f"noise of row {int(valid.argmin())} (rows count from 0) is no covariance: it should be finite, "
-            "symmetric and not negative; for a value that is missing, give NaN in X and no noise"
+            "symmetric and not negative; for a value that is missing, give any value and a large variance"
         )
     return np.ascontiguousarray(matrices)
 

@@ -13,6 +13,7 @@ from gaussmix.estimator.training import Trained
 from gaussmix.fit import FitResult, fit_em, rank
 from gaussmix.model import Mixture
 from gaussmix.model.background import BackgroundMixture, Density, Uniform, log_volume
+from gaussmix.source import Source
 
 _SHARES: Final = (0.05, 0.3)  # of the background, where a start does not say
 _FAR: Final = 0.8  # of the rows in order of their density: those beyond start as background
@@ -27,6 +28,17 @@ def background_density(background: Any, problem: Problem) -> Density:
     if problem.source.sample_weight is not None:
         rows = rows[problem.source.sample_weight > 0]
     return Uniform(log_volume(rows, "hull" if background == "hull" else "box"))
+
+
+def described(source: Source, density: Any) -> Source:
+    """Return the rows with the weights with which a mixture before a background describes them."""
+    if density is None:
+        return source
+    rows = source.take(np.arange(source.n_rows))
+    weight = 1.0 - density.posterior(rows)[:, -1]
+    if source.sample_weight is not None:
+        weight = weight * source.sample_weight
+    return source.with_weight(weight)
 
 
 def fit_with_background(

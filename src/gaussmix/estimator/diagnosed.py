@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from gaussmix.estimator.background import described
 from gaussmix.estimator.completion import filled
 from gaussmix.estimator.rows import prediction_source
 from gaussmix.estimator.threads import single_threaded_blas
@@ -46,6 +47,7 @@ class Diagnosed:
         fitted: Any = self
         with single_threaded_blas(source.n_features):
             rows = filled(source, fitted.mixture_) if source.incomplete else source
+            rows = described(rows, fitted.background_)
             return self._diagnosis(gather(fitted.mixture_, rows, thorough=True))
 
     def _note(self, trained: Trained, rows: Source) -> None:

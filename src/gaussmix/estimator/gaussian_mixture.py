@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.covariance import CovarianceFamily, resolve_family
 from gaussmix.covariance.deconvolution import noise_matrices
 from gaussmix.errors import DataError, ParameterError
-from gaussmix.estimator.background import fit_with_background
+from gaussmix.estimator.background import described, fit_with_background
 from gaussmix.estimator.constraints import CONSTRAINTS
 from gaussmix.estimator.diagnosed import Diagnosed
 from gaussmix.estimator.fitted_density import Criteria
@@ -105,7 +105,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
     background : {"uniform", "hull"}, callable or None, default=None
         A density for rows that belong to no component: uniform in the smaller of two boxes about the rows or in their
         convex hull (Banfield & Raftery 1993), or a callable ``X -> log-density of shape (n,)``. Its rows are labelled
-        -1, and ``predict_proba`` has a last column for it.
+        -1, and ``predict_proba`` has a last column for it. The uniform density is that of the volume everywhere.
     random_state : int, RandomState instance or None, default=None
     warm_start : bool, default=False
         Go on from the last fit.
@@ -144,7 +144,8 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
     lower_bounds_ : list of float
         The same at the start of each iteration.
     mixture_ : Mixture
-        The fitted distribution; with a background, that of the other rows.
+        The fitted distribution; with a background, that of the other rows, as ``weights_``, ``sample`` and all else
+        that tells of components.
     background_ : BackgroundMixture or None
         The mixture before the background, with ``share``, the background's weight.
     degenerate_ : list of dict
@@ -245,14 +246,16 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
             Rows. A path ends in .npy, .csv, .tsv, .parquet, .arrow or .feather. NaN is a value missing at random: the
             likelihood is that of the observed values (Little & Rubin 2002).
         y : array-like of shape (N,), optional
-            Ignored, unless it holds integers some of which are -1: then the others are the components 0 to K - 1 of
-            their rows, and those of -1 are estimated.
+            Ignored, unless it holds whole numbers some of which are -1: then the others are the components 0 to K - 1
+            of their rows, and those of -1 are estimated. A target of two classes, -1 and 1, is ignored too, and so is
+            any with one component.
         sample_weight : array-like of shape (N,), optional
             A row of weight w counts as w rows; weights of a common factor give the same fit.
         noise : array-like of shape (N, D) or (N, D, D), optional
             Variances, or covariances, of the noise with which each row was measured: the mixture is that of the rows
-            without noise (extreme deconvolution, Bovy, Hogg & Roweis 2011). ``mixture_.log_prob`` and its kin take
-            ``noise`` as well, and ``mixture_.denoise`` removes it.
+            without noise (extreme deconvolution, Bovy, Hogg & Roweis 2011), which ``predict``, ``score`` and ``bic``
+            take their rows to be. ``mixture_.log_prob`` and its kin take ``noise`` as well, for rows measured with
+            it, and ``mixture_.denoise`` removes it.
 
         Returns
         -------
@@ -312,9 +315,9 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
                 density: Any = None
                 if self.background is not None:
                     density, trained = self._before_background(problem, trained)
-                self._note(trained, problem.rows_without_noise(trained.result.model))
+                self._note(trained, described(problem.rows_without_noise(trained.result.model), density))
         self._set_fitted(trained)
-        self.background_ = density
+        self.background_, self._noisy = density, noise is not None
         self._warn(trained.result, complaints)
         return problem
 

@@ -18,21 +18,29 @@ _ROWS: Final = 20_000  # labelled rows that decide which component is which
 def partial_labels(y: Any, n_rows: int, n_components: int) -> IntArray | None:
     """Return the labels of a fit in which some rows are labelled; None where ``y`` is not of that kind.
 
-    As in scikit-learn, ``y`` is ignored by a mixture, unless it holds integers of which some, but not all, are −1.
+    As in scikit-learn, ``y`` is ignored by a mixture, unless it holds whole numbers of which some, but not all, are
+    −1.
+    A target of two classes, −1 and 1, is ignored too, and so is any with one component.
 
     Raises
     ------
     ParameterError
-        If a label is no component.
+        If a label is no component, or there is not one for each row.
     """
-    if y is None:
+    if y is None or n_components == 1:
         return None
     labels = np.asarray(y)
-    if labels.shape != (n_rows,) or labels.dtype.kind not in "iu":
+    if labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.floor(labels)).all():
+        labels = labels.astype(np.int64)  # as of a column that had gaps
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
         return None
     unknown = labels == -1
-    if not unknown.any() or unknown.all():
+    if not unknown.any() or unknown.all() or (labels[~unknown] == 1).all():
         return None
+    if labels.shape != (n_rows,):
+        raise ParameterError(
+            f"y has {len(labels)} labels for {n_rows} rows: give one for each, -1 where it is unknown"
+        )
     wrong = (labels < -1) | (labels >= n_components)
     if wrong.any():
         row = int(wrong.argmax())

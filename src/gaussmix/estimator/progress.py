@@ -7,6 +7,8 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Final, TypeVar, cast
 
+import numpy as np
+
 from gaussmix.fit import FitResult
 from gaussmix.model import Mixture
 
@@ -112,6 +114,7 @@ def fitted_attributes(mixture: Mixture) -> dict[str, Any]:
     attributes: dict[str, Any] = {
         "mixture_": mixture,
         "background_": None,  # there is one where the parameter of this name is given
+        "_noisy": False,
         "weights_": mixture.weights,
         "means_": mixture.means,
     }
@@ -121,6 +124,9 @@ def fitted_attributes(mixture: Mixture) -> dict[str, Any]:
         attributes |= dict(zip(COVARIANCE_ATTRIBUTES, values, strict=False))
     if stored.n_factors:
         attributes |= {"loadings_": stored.loadings, "noise_variance_": stored.noise}
+    for value in attributes.values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)  # they are the mixture's own, which is frozen
     return attributes
 
 

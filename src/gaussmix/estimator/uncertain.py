@@ -111,6 +111,7 @@ class Uncertain:
         from gaussmix.selection.uncertainty import WeightedBootstrap, by_bootstrap, by_information
 
         check_is_fitted(self)
+        self._refuse_what_rows_do_not_tell()
         if method not in METHODS:
             raise ParameterError(f"method should be 'information' or 'bootstrap', got {method!r}")
         fitted: Any = self
@@ -133,6 +134,15 @@ class Uncertain:
             executor = executor_for(fitted.n_jobs)
             return by_information(
                 fitted.mixture_, source, executor, kind=kind, labels=labels, level=level, feature_names=names
+            )
+
+    def _refuse_what_rows_do_not_tell(self) -> None:
+        """Raise ParameterError where the likelihood of the rows is not that of the mixture alone."""
+        fitted: Any = self
+        if fitted.background_ is not None or fitted._noisy:
+            what = "a background" if fitted.background_ is not None else "noise"
+            raise ParameterError(
+                f"standard errors of a fit with {what} are not available: resample rows and fit again"
             )
 
     def _refit(self, labels: IntArray | None, source: Source) -> FitResult:

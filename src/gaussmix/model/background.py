@@ -23,6 +23,8 @@ from gaussmix.moments import Moments
 from gaussmix.source import Known
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
+_HULL_FEATURES: Final = 6  # beyond which a convex hull has too many faces
+_FLAT: Final = 1e-9  # of the longest axis: an axis so short is rounding error
 _LEAST: Final = 1e-12  # of all weight: with less left for them, there are no components
 Density = Callable[[FloatArray], Float64Array]
 
@@ -65,6 +67,10 @@ def log_volume(X: Float64Array, method: str = "box") -> float:
     if method == "hull":
         from scipy.spatial import ConvexHull, QhullError
 
+        if Z.shape[1] > _HULL_FEATURES:
+            raise DataError(
+                f"the convex hull of rows of {Z.shape[1]} features takes too long: use background='uniform'"
+            )
         try:
             volume = np.ptp(Z) if Z.shape[1] == 1 else ConvexHull(Z).volume
         except QhullError:
@@ -74,8 +80,13 @@ def log_volume(X: Float64Array, method: str = "box") -> float:
         return float(np.log(volume) + np.log(spread).sum())
     scale = np.sqrt(np.square(X).mean(axis=0))
     axes = np.linalg.svd(X / scale.max(), full_matrices=False)[2]
-    along_axes = np.log(np.ptp((X / scale.max()) @ axes.T, axis=0)).sum() + X.shape[1] * np.log(scale.max())
-    return float(min(np.log(spread).sum(), along_axes))
+    ranges = np.ptp((X / scale.max()) @ axes.T, axis=0)
+    along_features = float(np.log(spread).sum())
+    if (
+        ranges.min() <= _FLAT * ranges.max()
+    ):  # some features follow from others: along the axes there is no volume
+        return along_features
+    return min(along_features, float(np.log(ranges).sum() + X.shape[1] * np.log(scale.max())))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,5 +261,7 @@ class BackgroundMixture:
                 raise DataError(
                     f"background should return one value a row, ({len(X)},), but gave {density.shape}"
                 )
+            if np.isnan(density).any() or (density == np.inf).any():
+                raise DataError("background should return log-densities: finite, or -inf where there is none")
             shifted: Float64Array = np.log(self.share) + density
             return shifted

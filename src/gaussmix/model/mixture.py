@@ -22,7 +22,7 @@ _LEAST_WEIGHT: Final = 1e-300  # a component without weight does not move
 _SUM_TOLERANCE: Final = 1e-6  # how far from 1 the sum of given weights may be
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchange):
     """Describe a Gaussian mixture: density, posteriors, sampling, and one step of EM.
 
@@ -123,6 +123,12 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
         if covariances.singular.any():
             covariances = covariances.floored(prior.floor)
         return cls(posterior.weights, posterior.means, covariances, family, prior, collapsed)
+
+    def __repr__(self) -> str:
+        return (
+            f"Mixture(n_components={self.n_components}, n_features={self.n_features}, "
+            f"covariance_type={self.covariance_type!r})"
+        )
 
     @property
     def covariance_type(self) -> str:

@@ -76,8 +76,8 @@ def save(
     """
     if not isinstance(mixture, Mixture):
         raise ParameterError(
-            f"save takes a Gaussian Mixture, not a {type(mixture).__name__}: pass mixture_ of a GaussianMixture, a search "
-            "or a BayesianGaussianMixture"
+            f"save takes a Gaussian Mixture, not a {type(mixture).__name__}: pass mixture_ of a GaussianMixture or "
+            "of a BayesianGaussianMixture"
         )
     write_atomically(path, dumps(mixture, feature_names=feature_names, fit=fit))
 

@@ -42,6 +42,8 @@ class Densities:
     def log_posterior(self, X: Any) -> Float64Array:
         """Return log P(class | x), shape (n, G)."""
         joint = self.log_joint(X)
+        lost = joint.max(axis=1) == -np.inf  # so far away from all classes that nothing tells them apart
+        joint[lost] = np.log(self.priors)
         return np.asarray(joint - logsumexp(joint, axis=1, keepdims=True), np.float64)
 
     def posterior(self, X: Any) -> Float64Array:
@@ -50,7 +52,7 @@ class Densities:
 
     def predict(self, X: Any) -> IntArray:
         """Return the place of the most probable class of each row, shape (n,)."""
-        return np.asarray(self.log_joint(X).argmax(axis=1))
+        return np.asarray(self.log_posterior(X).argmax(axis=1))
 
     def over(self, source: Source, executor: Executor, function: Callable[[Any], Any]) -> Any:
         """Return what one of these methods gives for all rows, computed block by block."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gaussmix.covariance import CovarianceFamily
+from gaussmix.errors import DataError
 from gaussmix.model.distribution.affine import affine
 from gaussmix.model.distribution.conditionals import Conditionals, conditionals
 from gaussmix.model.distribution.derived import derived
@@ -92,7 +93,12 @@ class Algebra:
         >>> given.means, given.covariances.parameters()
         (array([[2.]]), array([[[0.75]]]))
         """
-        return self.condition_rows(features, np.atleast_1d(np.asarray(values))[None]).mixture(0)
+        numbers, given = feature_numbers(features, self.n_features), np.atleast_1d(np.asarray(values))
+        if given.shape != numbers.shape or given.dtype.kind not in "biuf" or not np.isfinite(given).all():
+            raise DataError(
+                f"values should be {len(numbers)} finite number(s), one for each feature, got {values!r}"
+            )
+        return self.condition_rows(numbers, given[None]).mixture(0)
 
     def condition_rows(self: Mixture, features: object, X: object) -> Conditionals:
         """Return the distributions of the other features given the values of the named ones, row by row.

@@ -52,7 +52,7 @@ class HighestDensityRegion:
 
     def contains(self, X: object) -> BoolArray:
         """Return whether each row of ``X`` (n, D) lies in the region, shape (n,)."""
-        return np.asarray(self.mixture.log_prob(X) >= self.level)
+        return np.asarray(self.mixture.log_prob(self.mixture._rows(X)) >= self.level)
 
     def intervals(self) -> Float64Array:
         """Return the intervals that the region of a single feature consists of, in ascending order, shape (M, 2).
