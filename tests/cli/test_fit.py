@@ -86,7 +86,7 @@ def test_defaults_are_the_estimators():
         for option in options
         if option.name not in ("n_components", "verbose") and option.default not in (None, *_unset())
     }
-    assert len(checked) == 7
+    assert len(checked) == 8
     assert {option.name: option.default for option in options if option.name in checked} == checked
 
 
@@ -265,3 +265,14 @@ def test_hard_assignment_and_equal_weights(call, data, tmp_path):
     arguments = ["--covariance", "EII", "--hard", "--equal-weights", "--effort", "low"]
     assert call("fit", data, "-k", 2, *arguments, "-o", model, "-q").code == 0
     assert load(model).mixture.weights.tolist() == [0.5, 0.5]
+
+
+def test_factors_are_fitted_and_reported(call, data, tmp_path):
+    model = tmp_path / "factors.safetensors"
+    result = call("fit", data, "-k", 2, "--covariance", "mfa", "--n-factors", 1, "-o", model, "--json")
+    report = json.loads(result.out)
+    assert report["covariance_type"] == "mfa"
+    assert np.shape(report["loadings"]) == (2, 2, 1)
+    assert np.shape(report["noise_variance"]) == (2, 2)
+    assert call("predict", model, data).code == 0
+    assert call("info", model).code == 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gaussmix.cli import option, text
-from gaussmix.cli.output import check_output, write_json
+from gaussmix.cli.output import check_output, covariances_of, write_json
 from gaussmix.errors import DataError
 
 if TYPE_CHECKING:
@@ -43,10 +43,18 @@ Examples:
 @click.option("-o", "--output", metavar="FILE", help="Write the model to FILE (.safetensors).")
 @click.option(
     "--covariance",
-    type=option.FAMILY,
+    type=option.FITTED_FAMILY,
     default="full",
     show_default=True,
-    help="Covariance matrices: full, tied, diag, spherical, or one of the 14 codes from EII to VVV.",
+    help="Covariance matrices: full, tied, diag, spherical, one of the 14 codes from EII to VVV, or with factors: "
+    "mfa, ppca and their kin.",
+)
+@click.option(
+    "--n-factors",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Factors of mfa, ppca and their kin.",
 )
 @option.columns_option
 @click.option("--weights", metavar="COLUMN", help="Column of DATA that holds the weights of the rows.")
@@ -218,7 +226,7 @@ def _report(
         "degenerate": estimator.degenerate_,
         "weights": mixture.weights,
         "means": mixture.means,
-        "covariances": mixture.covariances.parameters(),
+        **covariances_of(mixture),
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gaussmix.cli import option, text
-from gaussmix.cli.output import write_json
+from gaussmix.cli.output import covariances_of, write_json
 
 if TYPE_CHECKING:
     from gaussmix.persistence import SavedModel
@@ -100,7 +100,7 @@ def _table(model: str, saved: SavedModel, diagnosis: Diagnosis) -> dict[str, Any
         "fit": saved.fit,
         "weights": mixture.weights,
         "means": mixture.means,
-        "covariances": mixture.covariances.parameters(),
+        **covariances_of(mixture),
         "diagnosis": diagnosis.as_dict(),
     }
 

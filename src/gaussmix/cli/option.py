@@ -55,6 +55,12 @@ def _families() -> list[str]:
     return list(COVARIANCE_TYPES)
 
 
+def _fitted_families() -> list[str]:
+    from gaussmix.covariance import FACTOR_TYPES
+
+    return [*_families(), *FACTOR_TYPES]
+
+
 def _starts() -> list[str]:
     from gaussmix.fit import STARTS
 
@@ -68,6 +74,7 @@ def _policies() -> list[str]:
 
 
 FAMILY = Registered("family", _families)
+FITTED_FAMILY = Registered("family", _fitted_families)
 START = Registered("start", _starts)
 POLICY = Registered("policy", _policies)
 

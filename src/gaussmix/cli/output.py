@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from gaussmix.model import Mixture
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -178,3 +180,11 @@ WRITERS: dict[str, Callable[[Rows, BinaryIO], None]] = {
     ".arrow": _write_arrow,
     ".npy": _write_npy,
 }
+
+
+def covariances_of(mixture: Mixture) -> dict[str, Any]:
+    """Return what a report says of the covariances: loadings and noise where there are factors."""
+    stored: Any = mixture.covariances
+    if stored.n_factors:
+        return {"loadings": stored.loadings, "noise_variance": stored.noise}
+    return {"covariances": stored.parameters()}

@@ -13,7 +13,7 @@ import click
 
 from gaussmix.cli import option, text
 from gaussmix.cli.fit import MODEL_SUFFIX, check_names, save_model
-from gaussmix.cli.output import check_output, write_json
+from gaussmix.cli.output import check_output, covariances_of, write_json
 from gaussmix.errors import DataError
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _report(
             **rows[search.best_index_],
             "weights": mixture.weights,
             "means": mixture.means,
-            "covariances": mixture.covariances.parameters(),
+            **covariances_of(mixture),
         },
         "seconds": round(seconds, 6),
         "interrupted": any(row["status"].endswith("interrupted") for row in rows),
