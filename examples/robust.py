@@ -45,13 +45,11 @@ for name, model in fits.items():
 student, before = fits["t"], fits["Gaussian before a background"]
 is_noise = before.predict(X) == -1
 print(f"background: weight {before.background_.share:.3f}, true share {len(noise) / len(X):.3f}")
-print(
-    f"labelled -1: {is_noise[272:].sum()} of the {len(noise)} outliers, {is_noise[:272].sum()} of 272 eruptions"
-)
+is_outlier = np.arange(len(X)) >= len(eruptions)
+for name, rows in {"outliers": is_outlier, "eruptions": ~is_outlier}.items():
+    print(f"labelled -1: {is_noise[rows].sum()} of {rows.sum()} {name}")
 far = student.outlyingness(X)
-print(
-    f"outlyingness above 3: {(far[272:] > 3).sum()} of the outliers, {(far[:272] > 3).sum()} of the eruptions"
-)
+print(f"median outlyingness: {np.median(far[~is_outlier]):.1f}, of outliers {np.median(far[is_outlier]):.0f}")
 print(f"degrees of freedom: {student.degrees_of_freedom_.round(1)}")
 
 # %%

@@ -18,7 +18,6 @@ code  meaning
 
 from __future__ import annotations
 
-import _thread
 import io
 import os
 import signal
@@ -164,7 +163,7 @@ def _send_again(lost: sys.UnraisableHookArgs) -> None:
     """
     if issubclass(lost.exc_type, KeyboardInterrupt | SystemExit):
         number = signal.SIGINT if issubclass(lost.exc_type, KeyboardInterrupt) else signal.SIGTERM
-        threading.Timer(0.01, _thread.interrupt_main, [number]).start()
+        threading.Timer(0.01, os.kill, [os.getpid(), number]).start()  # a signal also ends what waits
     else:
         sys.__unraisablehook__(lost)
 

@@ -205,15 +205,11 @@ def test_conditioning_on_all_features_leaves_none():
 
 
 @pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ([0.0], r"X should have shape \(n, 2\), got \(1, 1\)"),
-        ([0.0, np.nan], "row 0, column 1"),
-        ([np.inf, 0.0], "row 0, column 0"),
-    ],
+    "values",
+    [[0.0], [0.0, np.nan], [np.inf, 0.0], [[0.0, 0.0]], ["a", "b"]],
 )
-def test_values_that_cannot_be_conditioned_on(values, message):
-    with pytest.raises(DataError, match=message):
+def test_values_that_cannot_be_conditioned_on(values):
+    with pytest.raises(DataError, match=r"values should be 2 finite number\(s\)"):
         make_mixture(D=3).condition([0, 2], values)
 
 
