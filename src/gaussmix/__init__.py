@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from gaussmix.lazy import lazy
 
 if TYPE_CHECKING:
     from gaussmix.application import MixtureClassifier, MixtureOutlierDetector, MixtureRegressor
@@ -52,6 +53,8 @@ __all__ = [
     "save",
 ]
 
+_of_home = lazy(__name__, _HOMES)
+
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that the command starts quickly."""
@@ -61,12 +64,7 @@ def __getattr__(name: str) -> Any:
         value: Any = version("gaussmix")
         globals()[name] = value
         return value
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gaussmix' has no attribute {name!r}")
-    try:
-        value = getattr(import_module(_HOMES[name]), name)
-    except AttributeError as error:  # Python would report it as a name that does not exist
-        raise ImportError(f"gaussmix.{name} cannot be imported: {error}") from error
+    value = _of_home(name)
     globals()[name] = value
     return value
 

@@ -26,7 +26,6 @@ from gaussmix.estimator.parameters import (
     check_weights,
     covariances_from_precisions,
 )
-from gaussmix.estimator.priors import believed_start, believing
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.progress import (
     COVARIANCE_ATTRIBUTES,
@@ -373,7 +372,10 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
         )
         if labels is not None and self.on_degenerate == "drop":
             raise ParameterError("on_degenerate='drop' would drop a label of y: use 'floor' or 'restart'")
-        problem = believing(self, problem)
+        if self.prior is not None:
+            from gaussmix.estimator.priors import believing
+
+            problem = believing(self, problem)
         return replace(problem, prior=frozen_prior(self, problem)) if self.frozen is not None else problem
 
     def _best(self, problem: Problem) -> tuple[Trained, list[str]]:
@@ -404,9 +406,12 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
     def _starter(self, problem: Problem) -> Starter:
         K, D = self.n_components, problem.source.n_features
         weights, means, precisions = self.weights_init, self.means_init, self.precisions_init
-        believed = believed_start(self, problem)
-        if believed is not None:
-            return Starter(problem, self.init_params, *believed)
+        if self.prior is not None:
+            from gaussmix.estimator.priors import believed_start
+
+            believed = believed_start(self, problem)
+            if believed is not None:
+                return Starter(problem, self.init_params, *believed)
         return Starter(
             problem,
             self.init_params,

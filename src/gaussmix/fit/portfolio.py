@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial import cKDTree
 
 from gaussmix.covariance import CovarianceFamily
@@ -152,6 +151,8 @@ Kind = Callable[[Portfolio, np.random.Generator], Groups]
 
 def _ward(portfolio: Portfolio, Z: Float64Array) -> Groups:
     """Return the groups of Ward's hierarchical clustering of a subset of the rows (Ward 1963)."""
+    from scipy.cluster.hierarchy import fcluster, linkage  # takes longer to import than a small fit
+
     labels = np.full(len(Z), -1)
     tree = linkage(Z[portfolio.subset], "ward")
     labels[portfolio.subset] = fcluster(tree, portfolio.n_components, "maxclust") - 1

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from gaussmix.lazy import lazy
 from gaussmix.prior.base import FLOOR, Flat, Posterior, Prior
-from gaussmix.prior.belief import Belief, Setting
-from gaussmix.prior.dirichlet import Dirichlet
 from gaussmix.prior.frozen import Frozen, Given
-from gaussmix.prior.normal_wishart import NormalWishart
-from gaussmix.prior.relevance import Relevance
-from gaussmix.prior.shrinkage import Shrinkage
+
+if TYPE_CHECKING:
+    from gaussmix.prior.belief import Belief, Setting
+    from gaussmix.prior.dirichlet import Dirichlet
+    from gaussmix.prior.normal_wishart import NormalWishart
+    from gaussmix.prior.relevance import Relevance
+    from gaussmix.prior.shrinkage import Shrinkage
 
 __all__ = [
     "FLOOR",
@@ -24,3 +29,15 @@ __all__ = [
     "Setting",
     "Shrinkage",
 ]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "Belief": "gaussmix.prior.belief",
+        "Setting": "gaussmix.prior.belief",
+        "Dirichlet": "gaussmix.prior.dirichlet",
+        "NormalWishart": "gaussmix.prior.normal_wishart",
+        "Relevance": "gaussmix.prior.relevance",
+        "Shrinkage": "gaussmix.prior.shrinkage",
+    },
+)

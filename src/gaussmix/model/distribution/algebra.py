@@ -8,15 +8,12 @@ import numpy as np
 
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import DataError
-from gaussmix.model.distribution.affine import affine
-from gaussmix.model.distribution.conditionals import Conditionals, conditionals
 from gaussmix.model.distribution.derived import derived
 from gaussmix.model.distribution.features import feature_numbers
-from gaussmix.model.distribution.product import product
-from gaussmix.model.distribution.reduction import reduced
 from gaussmix.types import Float64Array
 
 if TYPE_CHECKING:
+    from gaussmix.model.distribution.conditionals import Conditionals
     from gaussmix.model.mixture import Mixture
 
 
@@ -131,6 +128,8 @@ class Algebra:
                [0.5],
                [1. ]])
         """
+        from gaussmix.model.distribution.conditionals import conditionals
+
         return conditionals(self, feature_numbers(features, self.n_features), X)
 
     def affine(self: Mixture, A: object, b: object = None) -> Mixture:
@@ -158,6 +157,8 @@ class Algebra:
         >>> total.means, total.covariances.to_dense()
         (array([[13.]]), array([[[5.]]]))
         """
+        from gaussmix.model.distribution.affine import affine
+
         return affine(self, A, b)
 
     def product(self: Mixture, other: Mixture) -> tuple[Mixture, float]:
@@ -197,6 +198,8 @@ class Algebra:
         >>> round(log_evidence, 6)
         -2.265512
         """
+        from gaussmix.model.distribution.product import product
+
         return product(self, other)
 
     def reduce(
@@ -234,4 +237,6 @@ class Algebra:
         (array([0.5, 0.5]), array([[0.],
                [9.]]), array([[2.]]))
         """
+        from gaussmix.model.distribution.reduction import reduced
+
         return reduced(self, n_components, covariance_type)

@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gaussmix.model.distribution import overlap
-from gaussmix.model.distribution.components import common_units
-from gaussmix.model.distribution.entropy import Estimate, entropy
-from gaussmix.model.distribution.kullback_leibler import kl_divergence
-from gaussmix.model.distribution.pairwise import bhattacharyya_distances
-from gaussmix.model.distribution.transport import Transport, wasserstein
 from gaussmix.types import Float64Array
 
 if TYPE_CHECKING:
+    from gaussmix.model.distribution.entropy import Estimate
+    from gaussmix.model.distribution.transport import Transport
     from gaussmix.model.mixture import Mixture
 
 
@@ -50,6 +46,8 @@ class Divergence:
         >>> Mixture.from_parameters([1.0], [[0.0]], [1.0], "spherical").entropy().value  # ½ log 2πe
         1.4189385332046727
         """
+        from gaussmix.model.distribution.entropy import entropy
+
         return entropy(self, n_draws, random_state)
 
     def kl_divergence(
@@ -97,6 +95,8 @@ class Divergence:
         >>> narrow.kl_divergence(shifted).value
         2.0
         """
+        from gaussmix.model.distribution.kullback_leibler import kl_divergence
+
         return kl_divergence(self, other, n_draws, random_state)
 
     def wasserstein(self: Mixture, other: Mixture) -> Transport:
@@ -138,6 +138,8 @@ class Divergence:
         array([[0. , 0.5],
                [0.5, 0. ]])
         """
+        from gaussmix.model.distribution.transport import wasserstein
+
         return wasserstein(self, other)
 
     def bhattacharyya(self: Mixture, other: Mixture | None = None) -> Float64Array:
@@ -166,6 +168,9 @@ class Divergence:
         array([[0., 2.],
                [2., 0.]])
         """
+        from gaussmix.model.distribution.components import common_units
+        from gaussmix.model.distribution.pairwise import bhattacharyya_distances
+
         one, two = common_units(self, self if other is None else other, weighted=False)
         return bhattacharyya_distances(one, two)
 
@@ -220,4 +225,6 @@ class Divergence:
         array([[0.  , 0.02],
                [0.02, 0.  ]])
         """
+        from gaussmix.model.distribution import overlap
+
         return overlap.overlap(self)

@@ -9,8 +9,6 @@ import numpy as np
 
 from gaussmix.atomic import write_atomically
 from gaussmix.errors import MissingDependencyError, ParameterError
-from gaussmix.model.distribution.foreign import of_hmmlearn, of_sklearn
-from gaussmix.model.distribution.onnx_graph import onnx_bytes
 
 if TYPE_CHECKING:
     from gaussmix.model.mixture import Mixture
@@ -56,6 +54,7 @@ class Interchange:
         >>> Mixture.from_sklearn(theirs).n_components
         2
         """
+        from gaussmix.model.distribution.foreign import of_sklearn
         from gaussmix.model.mixture import Mixture
 
         ours: Mixture | None = getattr(estimator, "mixture_", None)
@@ -93,6 +92,7 @@ class Interchange:
         >>> Mixture.from_hmmlearn(chain).weights
         array([0.75, 0.25])
         """
+        from gaussmix.model.distribution.foreign import of_hmmlearn
         from gaussmix.model.mixture import Mixture
 
         return Mixture.from_parameters(*of_hmmlearn(model, state))
@@ -198,4 +198,6 @@ class Interchange:
         >>> mixture = Mixture.from_parameters([0.5, 0.5], [[0.0], [4.0]], [1.0, 1.0], "spherical")
         >>> mixture.to_onnx("mixture.onnx")  # doctest: +SKIP
         """
+        from gaussmix.model.distribution.onnx_graph import onnx_bytes
+
         write_atomically(path, onnx_bytes(self))

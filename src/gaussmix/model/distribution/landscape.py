@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gaussmix.model.distribution.ellipse import Ellipses, ellipses
-from gaussmix.model.distribution.modes import Modes, find_modes
-from gaussmix.model.distribution.region import HighestDensityRegion, highest_density_region
-
 if TYPE_CHECKING:
+    from gaussmix.model.distribution.ellipse import Ellipses
+    from gaussmix.model.distribution.modes import Modes
+    from gaussmix.model.distribution.region import HighestDensityRegion
     from gaussmix.model.mixture import Mixture
 
 
@@ -51,6 +50,8 @@ class Landscape:
                [0.07, 0.03],
                [0.  , 4.  ]])
         """
+        from gaussmix.model.distribution.modes import find_modes
+
         return find_modes(self)
 
     def hdr(
@@ -99,6 +100,8 @@ class Landscape:
         >>> region.contains([[0.0], [2.0]])
         array([False,  True])
         """
+        from gaussmix.model.distribution.region import highest_density_region
+
         return highest_density_region(self, alpha, n_draws, random_state)
 
     def ellipses(self: Mixture, level: float = 0.95, features: Sequence[int] = (0, 1)) -> Ellipses:
@@ -130,4 +133,6 @@ class Landscape:
         >>> found.half_lengths.round(3), found.angles
         (array([[2.355, 1.177]]), array([90.]))
         """
+        from gaussmix.model.distribution.ellipse import ellipses
+
         return ellipses(self, level, features)
