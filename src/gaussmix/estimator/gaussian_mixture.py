@@ -308,7 +308,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
             raise DataError("sample_weight should have one value for each row")
         with features_kept_on_error(self), np.errstate(under="ignore"):
             source = self._source(X, sample_weight)
-            with single_threaded_blas(source.n_features):
+            with single_threaded_blas(source.n_features, [self._family(source)]):
                 problem = self._problem(source, partial_labels(y, source.n_rows, self.n_components), noise)
                 trained, complaints = self._best(problem)
                 density: Any = None

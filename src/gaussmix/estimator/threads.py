@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
@@ -10,6 +11,7 @@ from joblib import cpu_count
 from threadpoolctl import threadpool_limits
 
 from gaussmix import kernel
+from gaussmix.covariance import CovarianceFamily
 from gaussmix.covariance.factor import LAPACK_FROM
 from gaussmix.executor import Executor, local_executor
 
@@ -31,11 +33,14 @@ def executor_for(n_jobs: int | None) -> Executor:
     return local_executor(n_threads(n_jobs))
 
 
-def single_threaded_blas(n_features: int) -> AbstractContextManager[Any]:
+def single_threaded_blas(
+    n_features: int, families: Iterable[CovarianceFamily] = ()
+) -> AbstractContextManager[Any]:
     """Hold BLAS to one thread where it is used, since sums would depend on the number of its threads.
 
-    The native kernels call no BLAS, but large covariances are factorised by LAPACK. Elsewhere nothing is done:
-    looking for the libraries costs more than a small fit.
+    The native kernels call no BLAS, but large covariances are factorised by LAPACK, and families with factors
+    multiply matrices. Elsewhere nothing is done: looking for the libraries costs more than a small fit.
     """
     used = kernel.name() == "reference" or n_features >= LAPACK_FROM
+    used = used or any(family.n_factors for family in families)
     return threadpool_limits(1, "blas") if used else nullcontext()
