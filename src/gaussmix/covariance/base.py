@@ -209,6 +209,8 @@ class CovarianceFamily(ABC):
     grouped : bool
         Whether ``estimate`` takes what is known of groups of rows: their covariances, or the diagonals of them.
         Searches for a start, and all that compares components as groups, need it.
+    n_factors : int
+        Of each covariance; 0 for a family without.
     """
 
     name: ClassVar[str]
@@ -216,6 +218,7 @@ class CovarianceFamily(ABC):
     scatter: ClassVar[Scatter]
     invariance: ClassVar[str]
     unconstrained: ClassVar[bool] = False
+    n_factors: int = 0
     grouped: ClassVar[bool] = True
 
     @property

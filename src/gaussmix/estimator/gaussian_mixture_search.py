@@ -296,7 +296,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
             families = families_of(self.covariance_type, source.n_features)
             cells = cells_of(self.n_components, families, self.equal_weights)
             limits = limits_of(criteria[0], self.time_budget, abandon=self.abandon)
-            with single_threaded_blas(source.n_features, families):
+            with single_threaded_blas(source.n_features, families.values()):
                 outcomes = self._cell_search(source)(
                     cells,
                     criteria,
