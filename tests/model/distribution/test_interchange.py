@@ -192,3 +192,11 @@ def test_torch_of_less_precision_and_without_weight():
         np.testing.assert_allclose(log_prob.numpy(), mixture.log_prob([[0.0]]), rtol=1e-6)
     with pytest.raises(ParameterError, match="dtype should be 'float64' or 'float32'"):
         mixture.to_torch("int8")
+
+
+def test_a_mixture_of_t_distributions_is_no_gaussian_mixture():
+    from gaussmix import StudentTMixture
+
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    with pytest.raises(ParameterError, match="holds no Gaussian mixture"):
+        Mixture.from_sklearn(StudentTMixture(1, random_state=0).fit(X))

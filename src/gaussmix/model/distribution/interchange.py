@@ -57,8 +57,14 @@ class Interchange:
         from gaussmix.model.distribution.foreign import of_sklearn
         from gaussmix.model.mixture import Mixture
 
-        ours: Mixture | None = getattr(estimator, "mixture_", None)
-        return Mixture.from_parameters(*of_sklearn(estimator)) if ours is None else ours
+        ours: object = getattr(estimator, "mixture_", None)
+        if isinstance(ours, Mixture):
+            return ours
+        if ours is not None:
+            raise ParameterError(
+                f"{type(estimator).__name__} holds no Gaussian mixture but a {type(ours).__name__}"
+            )
+        return Mixture.from_parameters(*of_sklearn(estimator))
 
     @classmethod
     def from_hmmlearn(cls, model: Any, state: int | None = None) -> Mixture:
