@@ -6,42 +6,43 @@
 
 namespace gaussmix::GAUSSMIX_ISA {
 
-/// What one row tells about one component: its log-joint density, and its expected value and covariance without noise.
+/// What one row tells about each component: its log-joint density, and its expected value and covariance without noise.
 class Denoised {
 public:
     Buffer<double> offset, covariance;  // E[true] - mean (D,), Cov[true] (D, D)
 
     Denoised(const IncompleteMixture& mixture, size_t D)
-        : offset(D), covariance(D * D), mixture_(mixture), D_(D), total_(D * D), factor_(D * D), gain_(D * D),
-          difference_(D), white_(D) {}
+        : offset(D), covariance(D * D), mixture_(mixture), D_(D), total_(D * D),
+          factors_(mixture.n_components * D * D), whites_(mixture.n_components * D), gain_(D * D), difference_(D) {}
 
     template <class T>
     double log_joint(const T* row, const double* noise, size_t k) {
         const double *mean = mixture_.means + k * D_, *own = matrix(k);
+        double *factor = factors_ + k * D_ * D_, *whitened = whites_ + k * D_;
         for (size_t i = 0; i < D_ * D_; ++i) total_[i] = own[i] + noise[i];
         double log_determinant;
         bool ok;
-        precision_cholesky(total_, 1, D_, factor_, &log_determinant, &ok);
+        precision_cholesky(total_, 1, D_, factor, &log_determinant, &ok);
         if (!ok) log_determinant = 0;  // as of a singular matrix elsewhere: it is about to be raised
         double squared = 0;
         for (size_t a = 0; a < D_; ++a) difference_[a] = double(row[a]) - mean[a];
         for (size_t i = 0; i < D_; ++i) {
             double white = 0;
-            for (size_t a = 0; a <= i; ++a) white += factor_[i * D_ + a] * difference_[a];
-            white_[i] = white;
+            for (size_t a = 0; a <= i; ++a) white += factor[i * D_ + a] * difference_[a];
+            whitened[i] = white;
             squared += white * white;
         }
         if (!(squared < 1e300)) squared = 1e300;
         return mixture_.log_weights[k] - 0.5 * (log_determinant + double(D_) * kLog2PiOfRow + squared);
     }
 
-    /// Sets offset and covariance from the last log_joint, which must have been that of component k.
+    /// Sets offset and covariance of component k, whose log_joint must have been asked for.
     void denoise(size_t k) {
-        const double* own = matrix(k);
-        multiply_transposed(own, factor_, D_, D_, D_, gain_);  // Sigma L^T
+        const double *own = matrix(k), *whitened = whites_ + k * D_;
+        multiply_transposed(own, factors_ + k * D_ * D_, D_, D_, D_, gain_);  // Sigma L^T
         for (size_t i = 0; i < D_; ++i) {
             double sum = 0;
-            for (size_t a = 0; a < D_; ++a) sum += gain_[i * D_ + a] * white_[a];
+            for (size_t a = 0; a < D_; ++a) sum += gain_[i * D_ + a] * whitened[a];
             offset[i] = sum;
         }
         multiply_transposed(gain_, gain_, D_, D_, D_, covariance);
@@ -55,7 +56,7 @@ private:
 
     const IncompleteMixture& mixture_;
     size_t D_;
-    Buffer<double> total_, factor_, gain_, difference_, white_;
+    Buffer<double> total_, factors_, whites_, gain_, difference_;
 };
 
 /// out (n_rows, K), in nats; noise (n_rows, D, D).
@@ -86,7 +87,6 @@ void noisy_moments(const Rows<T>& rows, const double* noise, const IncompleteMix
         for (size_t k = 0; k < K; ++k) {
             const double share = weight * shares[k];
             if (!(share > 0)) continue;
-            row.log_joint(x, own_noise, k);
             row.denoise(k);
             count[k] += share;
             for (size_t a = 0; a < D; ++a) {
