@@ -58,7 +58,7 @@ def test_what_is_free_is_estimated_as_ever_where_nothing_is_fixed(name):
     X, labels = make_rows(name=name)
     prior, _ = frozen(name, PARTS["all"], [False] * 3)
     if name == "tied":
-        prior = Frozen(prior.free, prior.weights, prior.means)
+        prior = Frozen(prior.base, prior.weights, prior.means)
     one, other = start(X, labels, name), start(X, labels, name, prior=prior)
     np.testing.assert_array_equal(fit(one, X).model.means, fit(other, X).model.means)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussmix.moments import TRACE, Moments
-from gaussmix.prior.base import Parameters, Posterior, Prior
+from gaussmix.prior.base import Posterior, Prior
+from gaussmix.prior.layered import Layered
 from gaussmix.types import BoolArray, Float64Array, IntArray
 
 
@@ -35,7 +36,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frozen(Prior):
+class Frozen(Layered):
     """Hold weights, means or covariances of some components fixed; another prior rules the rest.
 
     The fixed weights keep their values and the others share what is left of 1. The covariance of a component whose
@@ -43,7 +44,7 @@ class Frozen(Prior):
 
     Parameters
     ----------
-    free : Prior
+    base : Prior
         Of all that is not fixed.
     weights : Given, optional
     means : Given, optional
@@ -52,32 +53,15 @@ class Frozen(Prior):
         components share one matrix, all or none are fixed.
     """
 
-    free: Prior
+    base: Prior
     weights: Given | None = None
     means: Given | None = None
     covariances: Given | None = None
 
-    @property
-    def floor(self) -> Float64Array:  # type: ignore[override]
-        """The variance given to a component whose own collapsed."""
-        return self.free.floor
-
-    @property
-    def added_variance(self) -> Float64Array | None:  # type: ignore[override]
-        """Added to the diagonals of the covariances that are not fixed."""
-        return self.free.added_variance
-
-    @property
-    def maximises(self) -> bool:
-        return self.free.maximises
-
-    def log_density(self, mixture: Parameters) -> float:
-        return self.free.log_density(mixture)
-
     def n_weight_parameters(self, n_components: int) -> int:
         if self.weights is None:
-            return self.free.n_weight_parameters(n_components)
-        return max(self.free.n_weight_parameters(n_components - int(self.weights.fixed.sum())), 0)
+            return self.base.n_weight_parameters(n_components)
+        return max(self.base.n_weight_parameters(n_components - int(self.weights.fixed.sum())), 0)
 
     def n_parameters(self, n_covariance: int, n_components: int, n_features: int) -> int:
         free = self.n_weight_parameters(n_components)
@@ -93,7 +77,7 @@ class Frozen(Prior):
         return weights, means, covariances
 
     def mixing_weights(self, count: Float64Array) -> Float64Array:
-        return self._with_weights(self.free.mixing_weights(count))
+        return self._with_weights(self.base.mixing_weights(count))
 
     def _with_weights(self, weights: Float64Array) -> Float64Array:
         """Return the weights with the fixed ones at their values, and the others sharing the rest."""
@@ -107,7 +91,7 @@ class Frozen(Prior):
         return mixed
 
     def update(self, moments: Moments) -> Posterior:
-        found = self.free.update(moments)
+        found = self.base.update(moments)
         count, means, scatter = found.count, found.means, found.scatter
         if self.means is not None:
             means = np.where(self.means.fixed[:, None], self.means.values, means)
@@ -130,7 +114,7 @@ class Frozen(Prior):
     def select(self, components: IntArray) -> Frozen:
         given = (self.weights, self.means, self.covariances)
         parts = [None if part is None else part.select(components) for part in given]
-        return Frozen(self.free.select(components), *parts)
+        return Frozen(self.base.select(components), *parts)
 
     def _with_covariances(
         self, moments: Moments, scatter: Float64Array, count: Float64Array

@@ -8,11 +8,12 @@ import numpy as np
 
 from gaussmix.moments import Moments
 from gaussmix.prior import Posterior, Prior
+from gaussmix.prior.layered import Layered
 from gaussmix.types import Float64Array, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GivenClassWeights(Prior):
+class GivenClassWeights(Layered):
     """Maximum likelihood, with the components of each class sharing the class's given probability.
 
     Parameters
@@ -27,14 +28,6 @@ class GivenClassWeights(Prior):
     base: Prior
     priors: Float64Array
     owner: IntArray
-
-    @property
-    def floor(self) -> Float64Array:  # type: ignore[override]  # read only, as all fields of a frozen class
-        return self.base.floor
-
-    @property
-    def added_variance(self) -> Float64Array | None:  # type: ignore[override]
-        return self.base.added_variance
 
     def n_weight_parameters(self, n_components: int) -> int:
         return n_components - len(self.priors)
