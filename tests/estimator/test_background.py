@@ -93,3 +93,10 @@ def test_a_fit_without_background_forgets_an_earlier_one():
     model.set_params(background=None).fit(X)
     assert model.background_ is None
     assert model.predict(X).min() == 0
+
+
+def test_frozen_means_stay_where_they_are():
+    means = [[-3.0, -3.0], [3.0, 3.0]]
+    model = GaussianMixture(2, background="uniform", means_init=means, frozen="means").fit(make())
+    np.testing.assert_array_equal(model.means_, means)
+    assert model.background_.share == pytest.approx(0.25, abs=0.05)

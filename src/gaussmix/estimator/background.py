@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -42,7 +41,7 @@ def described(source: Source, density: Any) -> Source:
 
 
 def fit_with_background(
-    estimator: Any, problem: Problem, trained: Trained, richer: Callable[[], Mixture]
+    estimator: Any, problem: Problem, trained: Trained, richer: Callable[[], Mixture] | None
 ) -> Trained:
     """Return the best fit with a background from several starts.
 
@@ -52,24 +51,25 @@ def fit_with_background(
     problem : Problem
     trained : Trained
         A fit without background.
-    richer : callable
-        Returns a fit of one component more.
+    richer : callable, optional
+        Returns a fit of one component more, to do without its widest.
     """
     density = background_density(estimator.background, problem)
     starts = [BackgroundMixture(trained.result.model, share, density) for share in _SHARES]
-    starts.append(_without_widest(richer(), density, problem))
+    if richer is not None:
+        starts.append(_without_widest(richer(), density))
     starts.append(_of_dense_rows(trained.result.model, density, problem))
     results = [_run(estimator, problem, start) for start in starts]
     best = max(results, key=rank)
     return Trained(best, trained.optima)
 
 
-def _without_widest(mixture: Mixture, density: Density, problem: Problem) -> BackgroundMixture:
+def _without_widest(mixture: Mixture, density: Density) -> BackgroundMixture:
     """Return a start in which the component of the largest volume has become the background."""
     widest = int(mixture.covariances.log_det.argmax())
     rest = mixture.select(np.delete(np.arange(mixture.n_components), widest))
     share = float(np.clip(mixture.weights[widest], _SHARES[0], 0.5))
-    return BackgroundMixture(_with_prior(rest, problem), share, density)
+    return BackgroundMixture(rest, share, density)
 
 
 def _of_dense_rows(mixture: Mixture, density: Density, problem: Problem) -> BackgroundMixture:
@@ -81,11 +81,7 @@ def _of_dense_rows(mixture: Mixture, density: Density, problem: Problem) -> Back
         log_prob = mixture.log_prob(X)
         dense = log_prob >= np.quantile(log_prob, 1.0 - _FAR)
         mixture = mixture.m_step(mixture.e_step(X, np.where(dense, weight, 0.0)))
-    return BackgroundMixture(_with_prior(mixture, problem), 1.0 - _FAR, density)
-
-
-def _with_prior(mixture: Mixture, problem: Problem) -> Mixture:
-    return replace(mixture, prior=problem.prior)
+    return BackgroundMixture(mixture, 1.0 - _FAR, density)
 
 
 def _run(estimator: Any, problem: Problem, start: BackgroundMixture) -> FitResult:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,7 +9,6 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.covariance import resolve_family
-from gaussmix.errors import DataError
 from gaussmix.estimator.bayesian_attributes import posterior_attributes
 from gaussmix.estimator.bayesian_belief import Priors, resolve_priors, resolve_weights
 from gaussmix.estimator.bayesian_constraints import BAYESIAN_CONSTRAINTS
@@ -20,7 +18,7 @@ from gaussmix.estimator.fitted_density import FittedDensity
 from gaussmix.estimator.parameters import check_memory, check_warm_start
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.progress import CallbackSupportMixin, Progress, with_callbacks
-from gaussmix.estimator.rows import features_kept_on_error, training_source
+from gaussmix.estimator.rows import component_source, features_kept_on_error
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
 from gaussmix.model import evaluate
 from gaussmix.model.variational import VariationalMixture
@@ -251,8 +249,6 @@ class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator
 
     def _fit(self, X: Any, sample_weight: Any) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
-        if sample_weight is not None and isinstance(sample_weight, Real):
-            raise DataError("sample_weight should have one value for each row")
         with features_kept_on_error(self), np.errstate(under="ignore"):
             problem = self._problem(X, sample_weight)
             with single_threaded_blas(problem.source.n_features):
@@ -265,11 +261,7 @@ class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator
     def _problem(self, X: Any, sample_weight: Any) -> Problem:
         """Check rows against parameters, and measure them."""
         K = self.n_components
-        source = training_source(self, X, sample_weight)
-        if source.n_rows < K:
-            raise DataError(
-                f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {source.n_rows}"
-            )
+        source = component_source(self, X, sample_weight)
         family = resolve_family(self.covariance_type, source.n_features)
         check_memory(K, source.n_features, family)
         return Problem.of(source, executor_for(self.n_jobs), family, K, self.reg_covar)

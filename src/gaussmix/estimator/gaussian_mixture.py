@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -34,7 +33,7 @@ from gaussmix.estimator.progress import (
     fitted_attributes,
     with_callbacks,
 )
-from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
+from gaussmix.estimator.rows import component_source, features_kept_on_error, prediction_source
 from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
 from gaussmix.estimator.training import Trained, Training
@@ -304,12 +303,12 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
 
     def _fit(self, X: Any, sample_weight: Any, y: Any, noise: Any = None) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
-        if sample_weight is not None and isinstance(sample_weight, Real):
-            raise DataError("sample_weight should have one value for each row")
         with features_kept_on_error(self), np.errstate(under="ignore"):
-            source = self._source(X, sample_weight)
-            with single_threaded_blas(source.n_features, [self._family(source)]):
-                problem = self._problem(source, partial_labels(y, source.n_rows, self.n_components), noise)
+            source = component_source(self, X, sample_weight, missing=True)
+            family = self._family(source)
+            with single_threaded_blas(source.n_features, [family]):
+                labels = partial_labels(y, source.n_rows, self.n_components)
+                problem = self._problem(source, family, labels, noise)
                 trained, complaints = self._best(problem)
                 density: Any = None
                 if self.background is not None:
@@ -320,19 +319,8 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
         self._warn(trained.result, complaints)
         return problem
 
-    def _source(self, X: Any, sample_weight: Any) -> Source:
-        """Check rows against parameters."""
-        K = self.n_components
-        source = training_source(self, X, sample_weight, missing=True)
-        if source.n_rows < K:
-            raise DataError(
-                f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {source.n_rows}"
-            )
-        check_memory(K, source.n_features, self._family(source))
-        return source
-
     def _family(self, source: Source) -> CovarianceFamily:
-        """Return the family of ``covariance_type`` for these rows."""
+        """Return the family of ``covariance_type``, checked against rows and parameters."""
         family = resolve_family(self.covariance_type, source.n_features, n_factors=self.n_factors)
         if source.incomplete and not family.grouped:
             raise DataError(
@@ -345,9 +333,12 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
                     f"{name} is not possible for covariance_type={family.name!r} where there are {source.n_features} "
                     f"features: set {name}=None"
                 )
+        check_memory(self.n_components, source.n_features, family)
         return family
 
-    def _problem(self, source: Source, labels: IntArray | None, noise: Any) -> Problem:
+    def _problem(
+        self, source: Source, family: CovarianceFamily, labels: IntArray | None, noise: Any
+    ) -> Problem:
         """Measure the rows."""
         if noise is not None:
             noise = noise_matrices(noise, source.n_rows, source.n_features)
@@ -355,7 +346,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
                 raise DataError(
                     "noise and missing values (NaN) in X do not go together: give those a large noise"
                 )
-            if not self._family(source).grouped:
+            if not family.grouped:
                 raise DataError(
                     f"covariance_type={self.covariance_type!r} takes no noise where there are {source.n_features} "
                     "features: use covariance_type='diag'"
@@ -363,7 +354,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
         problem = Problem.of(
             source,
             executor_for(self.n_jobs),
-            self._family(source),
+            family,
             self.n_components,
             self.reg_covar,
             equal_weights=self.equal_weights,
@@ -451,6 +442,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
         settings |= {"weights_init": None, "means_init": None, "precisions_init": None, "warm_start": False}
         wider = clone(self).set_params(**settings)
         wide_problem = replace(problem, n_components=self.n_components + 1)
-        found = fit_with_background(self, problem, trained, lambda: wider._best(wide_problem)[0].result.model)
+        richer = None if self.frozen is not None else lambda: wider._best(wide_problem)[0].result.model
+        found = fit_with_background(self, problem, trained, richer)
         density: Any = found.result.model
         return density, replace(found, result=replace(found.result, model=density.mixture))

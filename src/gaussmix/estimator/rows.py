@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,21 @@ def training_source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, mis
         If rows or weights cannot be used; the message names the row or column.
     """
     return _source(estimator, X, sample_weight, reset=True, missing=missing)
+
+
+def component_source(
+    estimator: BaseEstimator, X: Any, sample_weight: Any, *, missing: bool = False
+) -> Source:
+    """Return ``training_source`` of at least as many rows as the estimator's ``n_components``."""
+    if sample_weight is not None and isinstance(sample_weight, Real):
+        raise DataError("sample_weight should have one value for each row")
+    source = training_source(estimator, X, sample_weight, missing=missing)
+    if source.n_rows < estimator.n_components:
+        raise DataError(
+            f"Expected n_samples >= n_components but got n_components = {estimator.n_components}, "
+            f"n_samples = {source.n_rows}"
+        )
+    return source
 
 
 def prediction_source(

@@ -11,13 +11,13 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import StrOptions
 
 from gaussmix.covariance import CovarianceFamily, resolve_family
-from gaussmix.errors import DataError, ParameterError
+from gaussmix.errors import ParameterError
 from gaussmix.estimator.constraints import CONSTRAINTS
 from gaussmix.estimator.fitted_density import Criteria
 from gaussmix.estimator.parameters import check_means, check_memory
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.progress import Progress
-from gaussmix.estimator.rows import features_kept_on_error, training_source
+from gaussmix.estimator.rows import component_source, features_kept_on_error
 from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.student_starts import StudentStarts, robust
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
@@ -193,11 +193,9 @@ class StudentTMixture(Criteria, BaseEstimator):
 
     def _fit(self, X: Any, sample_weight: Any) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
-        if sample_weight is not None and isinstance(sample_weight, Real):
-            raise DataError("sample_weight should have one value for each row")
         with features_kept_on_error(self), np.errstate(under="ignore"):
             degrees = self._fixed_degrees()
-            source = training_source(self, X, sample_weight)
+            source = component_source(self, X, sample_weight)
             family = self._family(source)
             with single_threaded_blas(source.n_features):
                 problem = Problem.of(
@@ -223,14 +221,10 @@ class StudentTMixture(Criteria, BaseEstimator):
 
     def _family(self, source: Source) -> CovarianceFamily:
         """Check rows against parameters."""
-        K, family = self.n_components, resolve_family(self.covariance_type, source.n_features)
-        if source.n_rows < K:
-            raise DataError(
-                f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {source.n_rows}"
-            )
+        family = resolve_family(self.covariance_type, source.n_features)
         if family.scatter.name not in SCATTERS:
             raise ParameterError(f"covariance_type={family.name!r} is not available for t distributions")
-        check_memory(K, source.n_features, family)
+        check_memory(self.n_components, source.n_features, family)
         return family
 
     def _best(self, problem: Problem, degrees: float | None) -> tuple[FitResult, list[str]]:
