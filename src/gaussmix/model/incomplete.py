@@ -6,7 +6,7 @@ belong to. All else follows from the regression of missing on observed features:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -128,8 +128,7 @@ def denoised_rows(
         for k, mean in enumerate(mixture.means):
             rows += shares[:, k : k + 1] * denoised(matrices[k], mean, X, noise)[0]
         return rows
-    cumulative = shares.cumsum(axis=1)
-    component = (cumulative < rng.random((len(X), 1)) * cumulative[:, -1:]).sum(axis=1)
+    component = _drawn_components(shares, rng)
     normal = rng.standard_normal(X.shape)
     for k in np.unique(component).tolist():
         own = component == k
@@ -141,11 +140,7 @@ def denoised_rows(
 def conditional_means(mixture: Mixture, X: FloatArray) -> FloatArray:
     """Return the rows with each missing value replaced by its mean given the observed ones, shape (n, D)."""
     filled = X.copy()
-    for rows, features in by_pattern(X):
-        if features is None:
-            continue
-        block, observed = X[rows], np.array(features)
-        part = _Pattern(mixture, observed)
+    for rows, block, part in _incomplete_patterns(mixture, X):
         posterior = part.posterior(block).astype(np.float64)
         expected = np.zeros((len(rows), len(part.missing)))
         for k in range(mixture.n_components):
@@ -157,20 +152,29 @@ def conditional_means(mixture: Mixture, X: FloatArray) -> FloatArray:
 def conditional_draws(mixture: Mixture, X: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Return the rows with each missing value drawn from its distribution given the observed ones, shape (n, D)."""
     filled = X.copy()
-    for rows, features in by_pattern(X):
-        if features is None:
-            continue
-        block, observed = X[rows], np.array(features)
-        part = _Pattern(mixture, observed)
-        cumulative = part.posterior(block).astype(np.float64).cumsum(axis=1)
-        threshold = rng.random((len(rows), 1)) * cumulative[:, -1:]
-        component = (cumulative < threshold).sum(axis=1)
+    for rows, block, part in _incomplete_patterns(mixture, X):
+        component = _drawn_components(part.posterior(block), rng)
         normal = rng.standard_normal((len(rows), len(part.missing)))
         for k in np.unique(component).tolist():
             own = component == k
             drawn = part.mean(block[own], k) + normal[own] @ part.residual_root(k).T
             filled[np.ix_(rows[own], part.missing)] = drawn
     return filled
+
+
+def _drawn_components(posterior: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Return a component for each row, drawn with the probabilities (n, K), shape (n,)."""
+    cumulative = posterior.astype(np.float64).cumsum(axis=1)
+    threshold = rng.random((len(posterior), 1)) * cumulative[:, -1:]
+    component: IntArray = (cumulative < threshold).sum(axis=1)
+    return component
+
+
+def _incomplete_patterns(mixture: Mixture, X: FloatArray) -> Iterator[tuple[IntArray, FloatArray, _Pattern]]:
+    """Yield the numbers and values of the rows of each pattern in which something is missing, and the pattern."""
+    for rows, features in by_pattern(X):
+        if features is not None:
+            yield rows, X[rows], _Pattern(mixture, np.array(features))
 
 
 class _Pattern:
