@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, Final
 
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -44,4 +45,10 @@ CONSTRAINTS: Final[dict[str, Any]] = {
     "verbose_interval": [Count(Integral, 1, None, closed="left")],
     "n_jobs": [Count(Integral, 1, None, closed="left"), Count(Integral, None, -1, closed="right"), None],
     "on_degenerate": [StrOptions(set(POLICIES))],
+    "executor": [str, object, None],
+    "memory_limit": [Count(Integral, 1, None, closed="left"), str, None],
+    "checkpoint": [str, PathLike, None],
+    "checkpoint_every": [Interval(Real, 0.0, None, closed="left")],
+    "truncation": [Count(Integral, 1, None, closed="left"), None],
+    "half_life": [Interval(Real, 0.0, None, closed="neither"), None],
 }

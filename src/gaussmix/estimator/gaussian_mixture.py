@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -114,6 +115,22 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
     on_degenerate : {"floor", "drop", "restart", "raise"}, default="floor"
         What happens to a component that is left without rows or with a singular covariance: its covariance
         is raised, it is removed, it becomes half of the heaviest other one, or DegenerateError is raised.
+    executor : {"dask"}, distributed.Client, Executor or None, default=None
+        Where the passes over the rows run: in threads of this process, or on the workers of a Dask cluster, ``"dask"``
+        for the client that is active. The result does not depend on it.
+    memory_limit : int or str, optional
+        Bytes, or text such as "2GiB", that the rows of files may take in memory; larger files are read block by block
+        in each pass. Default: a quarter of what this process may use.
+    checkpoint : path, optional
+        File in which the fit saves where it stands; ``fit(..., resume=True)`` goes on from there after a crash, and
+        ends with the same bits as a fit that never stopped.
+    checkpoint_every : float, default=60
+        Seconds between two checkpoints at least; 0 writes one after every iteration.
+    truncation : int, optional
+        Components that are considered for each row, those nearest to its best one (at least 256 components): an
+        approximation whose bound is below the likelihood, see ``n_passes_``; the last pass is exact.
+    half_life : float, optional
+        Rows (units of weight) after which what ``partial_fit`` has seen counts half, for streams that drift.
 
     Attributes
     ----------
@@ -207,6 +224,12 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
         verbose_interval: int = 10,
         n_jobs: int | None = None,
         on_degenerate: OnDegenerate = "floor",
+        executor: Any = None,
+        memory_limit: int | str | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
+        truncation: int | None = None,
+        half_life: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -232,6 +255,12 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
         self.on_degenerate = on_degenerate
+        self.executor = executor
+        self.memory_limit = memory_limit
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.truncation = truncation
+        self.half_life = half_life
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]

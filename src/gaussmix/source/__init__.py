@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 
@@ -30,6 +31,12 @@ READERS: dict[str, Reader] = {
 }
 """The reader of each extension: ``(path, columns) -> (X, names)``."""
 
+ADAPTERS: dict[str, str] = {}
+"""The module that makes sources of another package's collections, by the name of that package.
+
+It has ``read(data, columns, sample_weight, missing=) -> Source``, and is imported where such data come.
+"""
+
 __all__ = [
     "Source",
     "Partition",
@@ -46,6 +53,7 @@ __all__ = [
     "check_sample_weight",
     "checked",
     "READERS",
+    "ADAPTERS",
 ]
 
 
@@ -109,6 +117,10 @@ def as_source(
         return data if sample_weight is None else data.with_weight(sample_weight)
     if isinstance(data, str | PathLike):
         return _from_file(Path(data), columns, sample_weight, missing=missing)
+    adapter = ADAPTERS.get(type(data).__module__.partition(".")[0])
+    if adapter is not None:
+        source: Source = import_module(adapter).read(data, columns, sample_weight, missing=missing)
+        return source
     if isinstance(data, Iterator) and not hasattr(data, "__arrow_c_stream__"):
         raise DataTypeError(
             f"X is a {type(data).__name__}, which can be read only once: pass an array, numpy.array(list(X))"

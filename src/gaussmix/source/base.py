@@ -68,6 +68,10 @@ class Partition(ABC):
             C-contiguous weights of the rows; None where each weighs 1.
         """
 
+    def resident(self) -> Partition:
+        """Return a partition of the same rows that holds them in memory, for a worker that loads them often."""
+        return self
+
 
 class Source(ABC):
     """Describe N rows of D features that can be passed over many times.
