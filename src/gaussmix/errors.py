@@ -7,7 +7,9 @@
     ├── DataTypeError (TypeError)       the data are of a kind that cannot be used
     ├── ParameterError (ValueError)     a parameter is out of range or contradicts another
     ├── DegenerateError (ValueError)    a component collapsed and ``on_degenerate="raise"``
-    ├── ModelFormatError (ValueError)   a model file is damaged, foreign or too new
+    ├── ModelFormatError (ValueError)   a model file or checkpoint is damaged, foreign or too new
+    ├── CheckpointError (ValueError)    a checkpoint belongs to other rows, parameters or versions
+    ├── ExecutorError (RuntimeError)    workers failed, or the connection to them was lost
     ├── MissingDependencyError (ImportError)    an optional package is needed
     └── ResourceLimitError (ValueError, MemoryError)   the fit would need more memory than there is
 
@@ -39,6 +41,14 @@ class DegenerateError(GaussmixError, ValueError):
 
 class ModelFormatError(GaussmixError, ValueError):
     """A model file is damaged, foreign or written by a newer version."""
+
+
+class CheckpointError(GaussmixError, ValueError):
+    """A checkpoint belongs to other rows, parameters or versions; the message lists what differs."""
+
+
+class ExecutorError(GaussmixError, RuntimeError):
+    """Workers failed, or the connection to them was lost; the message names the rows or the address."""
 
 
 class MissingDependencyError(GaussmixError, ImportError):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gaussmix.covariance import FAMILIES
-from gaussmix.model.mixture import Mixture
+from gaussmix.model import Mixture, StudentMixture
+from gaussmix.model.background import BackgroundMixture, Uniform
 from gaussmix.persistence import dumps
 
 FIT = {
@@ -38,7 +41,31 @@ def mixture(request) -> Mixture:
     return make_mixture(request.param)
 
 
+def make_student(rule: str = "component", covariance_type: str = "full", K: int = 3) -> StudentMixture:
+    degrees = np.full(K, 4.1) if rule == "shared" else 0.3 * 10.0 ** np.arange(K)
+    return replace(
+        StudentMixture.from_mixture(make_mixture(covariance_type, K), degrees, "component"), rule=rule
+    )
+
+
+def make_background(covariance_type: str = "full", K: int = 3) -> BackgroundMixture:
+    return BackgroundMixture(make_mixture(covariance_type, K), 0.1, Uniform(np.log(191.8869)))
+
+
+MODELS = {
+    "gaussian": make_mixture(K=2),
+    "student": make_student(K=2),
+    "background": make_background(K=2),
+}
+
+
 @pytest.fixture(scope="session")
 def sound() -> bytes:
     """The bytes of a sound model file."""
-    return dumps(make_mixture(K=2), feature_names=["height", "weight"], fit=FIT)
+    return dumps(MODELS["gaussian"], feature_names=["height", "weight"], fit=FIT)
+
+
+@pytest.fixture(scope="session", params=list(MODELS))
+def any_sound(request) -> bytes:
+    """The bytes of a sound model file of each kind."""
+    return dumps(MODELS[request.param], feature_names=["height", "weight"], fit=FIT)

@@ -108,7 +108,7 @@ class DegeneratePolicy:
         self.name = name
         self.report: list[Collapse] = []
         self._restarts_left = max_restarts
-        self._floored: set[int] = set()
+        self._floored: frozenset[int] = frozenset()  # replaced and not changed, as the report: a copy keeps its own
 
     def __call__(self, model: Mixture, iteration: int) -> Mixture:
         """Return the model to go on with, after noting each newly collapsed component."""
@@ -119,9 +119,10 @@ class DegeneratePolicy:
         for k in np.flatnonzero(model.collapsed).tolist():
             if action != "floor" or k not in self._floored:
                 weight = float(model.weights[k])
-                self.report.append(Collapse(k, iteration, weight, _reason(model, k), action))
+                event = Collapse(k, iteration, weight, _reason(model, k), action)
+                self.report = [*self.report, event]
             if action == "floor":
-                self._floored.add(k)
+                self._floored |= {k}
         return POLICIES[action](model)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gaussmix.executor import Executor
-from gaussmix.fit.acceleration import ACCELERATIONS
+from gaussmix.fit.acceleration import ACCELERATIONS, Acceleration
 from gaussmix.fit.convergence import Convergence
 from gaussmix.fit.degenerate import Collapse, DegeneratePolicy
 from gaussmix.model import Mixture
@@ -41,6 +42,43 @@ class FitResult:
     converged: bool
     collapses: list[Collapse]
     convergence: Convergence
+
+
+@dataclass(slots=True)
+class LoopState:
+    """Hold where a run stands between two iterations: all that the next ones depend on.
+
+    Attributes
+    ----------
+    model : Mixture
+    convergence : Convergence
+    pace : Acceleration
+    policy : DegeneratePolicy
+    history : list of float
+    converged : bool
+    """
+
+    model: Mixture
+    convergence: Convergence
+    pace: Acceleration
+    policy: DegeneratePolicy
+    history: list[float] = field(default_factory=list)
+    converged: bool = False
+
+    def snapshot(self) -> LoopState:
+        """Return a copy that later iterations leave alone."""
+        return replace(
+            self,
+            convergence=copy(self.convergence),
+            pace=copy(self.pace),
+            policy=copy(self.policy),
+            history=list(self.history),
+        )
+
+    @property
+    def result(self) -> FitResult:
+        """What the run has found so far."""
+        return FitResult(self.model, self.history, self.converged, self.policy.report, self.convergence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +121,9 @@ def fit_em(
     assignment: str = "soft",
     on_iteration: Callable[[int, float, Mixture], bool | None] | None = None,
     convergence: Convergence | None = None,
+    n_before: int = 0,
+    resumed: LoopState | None = None,
+    on_state: Callable[[LoopState], None] | None = None,
 ) -> FitResult:
     """Return the result of iterating E-step and M-step until nothing more is to be gained.
 
@@ -105,40 +146,65 @@ def fit_em(
         Called with the iteration's number, its lower bound and the model after it; returning True stops the fit.
     convergence : Convergence, optional
         Of the run that this one goes on from.
+    n_before : int
+        Iterations that lie behind the start, as far as acceleration is concerned: it leaves the first ones alone.
+    resumed : LoopState, optional
+        Where an interrupted run of the same start, rows and parameters stood: the rest of it is what follows.
+    on_state : callable, optional
+        Called with a snapshot of the run between iterations.
 
     Raises
     ------
     DegenerateError
         If a component collapses and ``on_degenerate="raise"``.
     """
-    convergence = Convergence(tol) if convergence is None else convergence.resumed(tol)
-    policy, hard = DegeneratePolicy(on_degenerate), assignment == "hard"
-    pace = ACCELERATIONS[None if hard else acceleration]()
-    history: list[float] = []
-    converged = stop = False
-    while len(history) < max_iter and not (converged or stop):
-        leap = None if convergence.near else pace.leap(model)
-        start = model if leap is None else leap
-        ahead = 1 if leap else max_iter - len(history)
-        stride = _advance(start, partitions, executor, ahead, hard=hard)
-        if leap and not pace.accepts(stride.bounds[0], stride.model):
-            history.append(history[-1])
-            stop = bool(on_iteration and on_iteration(len(history), history[-1], model))
-        else:
-            if leap:
-                convergence.leap()
-            collapsed = bool(stride.model.collapsed.any())
-            if collapsed:
-                stride = _mended(stride, start, policy, len(history) + 1)
-            needed, converged = _watch(convergence, stride)
-            if needed < len(stride.bounds):  # the kernel ran past the end: the same steps, and no further
-                stride = _again(start, partitions, needed)
-            if on_iteration:
-                stride, stop = _told(stride, start, partitions, len(history), on_iteration)
-            model = stride.model
-            pace.observe(start, model, stride.bounds, collapsed=collapsed)
-            history.extend(stride.bounds)
-    return FitResult(model, history, converged, policy.report, convergence)
+    hard = assignment == "hard"
+    state = resumed or LoopState(
+        model,
+        Convergence(tol) if convergence is None else convergence.resumed(tol),
+        ACCELERATIONS[None if hard else acceleration](n_before),
+        DegeneratePolicy(on_degenerate),
+    )
+    stop = False
+    while len(state.history) < max_iter and not (state.converged or stop):
+        stop = _iterate(state, partitions, executor, max_iter, hard=hard, on_iteration=on_iteration)
+        if on_state:
+            on_state(state.snapshot())
+    return state.result
+
+
+def _iterate(
+    state: LoopState,
+    partitions: Sequence[Partition],
+    executor: Executor,
+    max_iter: int,
+    *,
+    hard: bool,
+    on_iteration: Callable[[int, float, Mixture], bool | None] | None,
+) -> bool:
+    """Take one leap or some steps from ``state``, and return whether ``on_iteration`` asks to stop."""
+    pace, history, stop = state.pace, state.history, False
+    leap = None if state.convergence.near else pace.leap(state.model)
+    start = state.model if leap is None else leap
+    ahead = 1 if leap else max_iter - len(history)
+    stride = _advance(start, partitions, executor, ahead, hard=hard)
+    if leap and not pace.accepts(stride.bounds[0], stride.model):
+        history.append(history[-1])
+        return bool(on_iteration and on_iteration(len(history), history[-1], state.model))
+    if leap:
+        state.convergence.leap()
+    collapsed = bool(stride.model.collapsed.any())
+    if collapsed:
+        stride = _mended(stride, start, state.policy, len(history) + 1)
+    needed, state.converged = _watch(state.convergence, stride)
+    if needed < len(stride.bounds):  # the kernel ran past the end: the same steps, and no further
+        stride = _again(start, partitions, needed)
+    if on_iteration:
+        stride, stop = _told(stride, start, partitions, len(history), on_iteration)
+    state.model = stride.model
+    pace.observe(start, stride.model, stride.bounds, collapsed=collapsed)
+    history.extend(stride.bounds)
+    return stop
 
 
 def _advance(
@@ -152,7 +218,7 @@ def _advance(
     if len(partitions) == 1 and not hard and partitions[0].known is None:
         X, weight = partitions[0].load()
         least, most = _AHEAD
-        stride = _Stride(*model.em_steps(X, weight, min(ahead, max(least, min(most, _AHEAD_ROWS // len(X))))))
+        stride = _Stride(*model.em_steps(X, weight, min(ahead, max(least, min(most, _AHEAD_ROWS // X.shape[0])))))
         if stride.bounds:
             return stride
     moments = executor.map_reduce(EStep(model, hard), partitions)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -28,7 +29,8 @@ DIGEST_PLACE = "0" * 64
 
 _HEADER_LIMIT = 2 * METADATA_LIMIT + 4096  # quoting inside the header at most doubles the metadata
 _DIGEST = re.compile("[0-9a-f]{64}")
-_ITEM_BYTES = 8  # float64
+_ITEM_BYTES = 8
+_TYPES = {"F64": "F64 (float64)", "I64": "I64 (int64)"}
 
 # How other formats begin, so that a renamed file is told apart from a damaged one.
 _OTHER_FORMATS = {
@@ -81,22 +83,34 @@ def header_length(prefix: bytes, size: int) -> int:
     raise ModelFormatError("it is not a .safetensors file: it does not begin with a header's length")
 
 
-def read_header(header: bytes) -> Header:
+def read_header(
+    header: bytes, tensors: Collection[str] | None = TENSORS, kinds: Collection[str] = ("F64",)
+) -> Header:
     """Return the checked content of the header's bytes.
+
+    Parameters
+    ----------
+    header : bytes
+    tensors : collection of str, or None
+        The names of the tensors that there are to be; None for any.
+    kinds : collection of str
+        The types that they may have, each of 8 bytes.
 
     Raises
     ------
     ModelFormatError
-        If it is not what a model file's header is.
+        If it is not what such a file's header is.
     """
     try:
         text = header.decode("utf-8")
     except UnicodeDecodeError:
         raise ModelFormatError("its header is not UTF-8 text") from None
     table = strict_json.parse(text, what="its header", max_length=_HEADER_LIMIT)
-    if not isinstance(table, dict) or set(table) != {"__metadata__", *TENSORS}:
+    if not isinstance(table, dict) or "__metadata__" not in table:
+        raise ModelFormatError("its header holds no metadata")
+    if tensors is not None and set(table) != {"__metadata__", *tensors}:
         raise ModelFormatError(
-            f"its header does not list the tensors {', '.join(TENSORS)} and the metadata only"
+            f"its header does not list the tensors {', '.join(tensors)} and the metadata only"
         )
     metadata = table.pop("__metadata__")
     if not isinstance(metadata, dict) or set(metadata) != {METADATA_KEY}:
@@ -104,7 +118,7 @@ def read_header(header: bytes) -> Header:
     content = metadata[METADATA_KEY]
     if not isinstance(content, str):
         raise ModelFormatError("its metadata is not a string")
-    return Header(content, {name: _shape(name, entry) for name, entry in table.items()})
+    return Header(content, {name: _shape(name, entry, kinds) for name, entry in table.items()})
 
 
 def check_extent(header: Header, header_bytes: int, size: int) -> None:
@@ -138,11 +152,13 @@ def check_seal(data: bytes, digest: object) -> None:
         )
 
 
-def _shape(name: str, entry: object) -> tuple[int, ...]:
+def _shape(name: str, entry: object, kinds: Collection[str]) -> tuple[int, ...]:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ModelFormatError(f"its header does not give dtype, shape and data_offsets of {name}")
-    if entry["dtype"] != "F64":
-        raise ModelFormatError(f"its tensor {name} is not of type F64 (float64)")
+    if entry["dtype"] not in kinds:
+        raise ModelFormatError(
+            f"its tensor {name} is not of type {' or '.join(_TYPES[kind] for kind in kinds)}"
+        )
     shape = entry["shape"]
     if not isinstance(shape, list) or not all(type(length) is int and length > 0 for length in shape):
         raise ModelFormatError(f"the shape of its tensor {name} is not a list of positive integers")

@@ -15,7 +15,8 @@ from gaussmix.persistence import strict_json
 from gaussmix.persistence.container import DIGEST_PLACE, METADATA_LIMIT
 
 FORMAT = "gaussmix"
-FORMAT_VERSION = 1
+GAUSSIAN_VERSION = 1  # of files of Gaussian mixtures, which every version of gaussmix reads
+FORMAT_VERSION = 2  # of all other kinds of models, and the newest that is read
 ALGORITHM_VERSION = 1  # raised when the same data and seed no longer give the same parameters
 NAME_LIMIT = 10_000  # characters of one feature's name
 
@@ -32,6 +33,7 @@ _KEYS = (
     "feature_names",
     "fit",
 )
+_MODEL = "model"  # the entry that other kinds than Gaussian mixtures have
 
 # The entries of a fit's history whose type a reader may rely on; others are free. None means "not known".
 _FIT_TYPES: dict[str, type] = {
@@ -48,7 +50,7 @@ _FIT_TYPES: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Metadata:
-    """The checked content of the JSON text, without the digest."""
+    """The checked content of the JSON text; ``model`` is None for a Gaussian mixture."""
 
     sha256: str
     algorithm_version: int
@@ -57,6 +59,7 @@ class Metadata:
     n_features: int
     feature_names: tuple[str, ...] | None
     fit: dict[str, Any] | None
+    model: dict[str, Any] | None
 
 
 def write(
@@ -64,8 +67,12 @@ def write(
     shape: tuple[int, int],
     feature_names: Sequence[str] | None,
     fit: FitHistory | None,
+    *,
+    model: dict[str, Any] | None = None,
 ) -> str:
     """Return the JSON text for a model of ``shape`` (K, D), with zeros in the place of its digest.
+
+    ``model`` tells of what kind it is, see ``kind``; None is a Gaussian mixture.
 
     Raises
     ------
@@ -75,11 +82,12 @@ def write(
     n_components, n_features = shape
     names = None if feature_names is None else [str(name) for name in feature_names]
     history = None if fit is None else plain(dict(fit))
+    version = GAUSSIAN_VERSION if model is None else FORMAT_VERSION
     values = (
-        DIGEST_PLACE, FORMAT, FORMAT_VERSION, ALGORITHM_VERSION, covariance_type, n_components, n_features,
-        names, history,
+        DIGEST_PLACE, FORMAT, version, ALGORITHM_VERSION, covariance_type, n_components, n_features, names, history,
     )  # fmt: skip
-    text = json.dumps(dict(zip(_KEYS, values, strict=True)), separators=(",", ":"), allow_nan=False)
+    table = dict(zip(_KEYS, values, strict=True)) | ({} if model is None else {_MODEL: model})
+    text = json.dumps(table, separators=(",", ":"), allow_nan=False)
     if len(text) > METADATA_LIMIT:
         raise ParameterError(
             f"the model cannot be saved: feature names and fit history take {len(text)} characters, "
@@ -132,8 +140,9 @@ def read(table: dict[str, Any]) -> Metadata:
     ModelFormatError
         If a key is missing, unknown or holds what it should not.
     """
-    if set(table) != set(_KEYS):
-        wrong = ", ".join(sorted(set(table) ^ set(_KEYS)))
+    keys = {*_KEYS} if table["format_version"] == GAUSSIAN_VERSION else {*_KEYS, _MODEL}
+    if set(table) != keys:
+        wrong = ", ".join(sorted(set(table) ^ keys))
         raise ModelFormatError(f"its metadata has missing or unknown entries: {wrong[:200]}")
     for key in ("algorithm_version", "n_components", "n_features"):
         if type(table[key]) is not int or table[key] < 1:
@@ -143,6 +152,9 @@ def read(table: dict[str, Any]) -> Metadata:
     names = table["feature_names"]
     _check_names(names, table["n_features"])
     _check_fit(table["fit"])
+    model = table.get(_MODEL)
+    if _MODEL in table and not isinstance(model, dict):
+        raise ModelFormatError(f"the entry {_MODEL!r} of its metadata is not a table")
     return Metadata(
         sha256=table["sha256"],
         algorithm_version=table["algorithm_version"],
@@ -151,6 +163,7 @@ def read(table: dict[str, Any]) -> Metadata:
         n_features=table["n_features"],
         feature_names=None if names is None else tuple(names),
         fit=table["fit"],
+        model=model,
     )
 
 

@@ -2,8 +2,9 @@
 
 Three float64 tensors, ``weights`` (K,), ``means`` (K, D) and ``covariances`` in scikit-learn's shape for the
 covariance type, or of factors their loadings and noise side by side (K, D, q + 1), and one JSON text (`metadata`).
-Equal content gives equal bytes. A file is believed only after all of it was checked: sizes, keys, types, shapes, the
-SHA-256, finite values, weights that sum to 1, symmetric positive definite covariances. Nothing is ever unpickled.
+Other `kind`s of models add to that. Equal content gives equal bytes. A file is believed only after all of it was
+checked: sizes, keys, types, shapes, the SHA-256, finite values, weights that sum to 1, symmetric positive definite
+covariances. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ import numpy as np
 from gaussmix.atomic import write_atomically
 from gaussmix.covariance import FACTOR_FAMILIES, FAMILIES
 from gaussmix.errors import ModelFormatError, ParameterError
-from gaussmix.model.mixture import Mixture
-from gaussmix.persistence import container, metadata
+from gaussmix.model import Mixture, StudentMixture
+from gaussmix.model.background import BackgroundMixture
+from gaussmix.persistence import container, history, metadata
+from gaussmix.persistence.kind import Kind, Model, kind_named, kind_of
 from gaussmix.prior import FLOOR, Flat
 from gaussmix.types import Float64Array
 
@@ -36,21 +39,29 @@ class SavedModel:
 
     Attributes
     ----------
-    mixture : Mixture
+    mixture : Mixture or StudentMixture
     feature_names : tuple of str or None
         Names of the D features, in the order of the means' columns.
     fit : dict or None
         How the fit went: ``n_iter``, ``converged``, ``lower_bound``, ``n_rows``, ``reg_covar``, ``tol``,
         ``init_params``, ``degenerate`` and whatever else was saved. A number that was not finite is None.
+    background : BackgroundMixture or None
+        The mixture before its background, where it has one, as ``background_`` of ``GaussianMixture``.
     """
 
-    mixture: Mixture
+    mixture: Mixture | StudentMixture
     feature_names: tuple[str, ...] | None = None
     fit: dict[str, Any] | None = None
+    background: BackgroundMixture | None = None
+
+    @property
+    def model(self) -> Model:
+        """The whole density of a row: of the mixture, and of the background where there is one."""
+        return self.mixture if self.background is None else self.background
 
 
 def save(
-    mixture: Mixture,
+    model: Any,
     path: str | os.PathLike[str],
     *,
     feature_names: Sequence[str] | None = None,
@@ -60,7 +71,10 @@ def save(
 
     Parameters
     ----------
-    mixture : Mixture
+    model : Mixture, StudentMixture, BackgroundMixture or estimator
+        Of a fitted ``GaussianMixture``, ``BayesianGaussianMixture`` or ``StudentTMixture`` it is ``mixture_``, or
+        ``background_`` where there is one, and names and history are the estimator's unless they are given. Of a
+        search it is the best estimator that is saved.
     path : path-like
         Conventionally ending in ``.safetensors``.
     feature_names : sequence of D str, optional
@@ -70,16 +84,22 @@ def save(
     Raises
     ------
     ParameterError
-        If the names or the history cannot be stored.
+        If the model is of no kind that can be saved, is not fitted, or names or history cannot be stored.
     OSError
         If the file cannot be written; what was at ``path`` is unchanged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaussmix import GaussianMixture, load, save
+    >>> model = GaussianMixture(random_state=0).fit([[0.0, 1.0], [1.0, 3.0], [4.0, 2.0]])
+    >>> with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+    ...     save(model, file.name)
+    ...     saved = load(file.name)
+    >>> bool((saved.mixture.means == model.means_).all()), saved.fit["n_rows"]
+    (True, 3)
     """
-    if not isinstance(mixture, Mixture):
-        raise ParameterError(
-            f"save takes a Gaussian Mixture, not a {type(mixture).__name__}: pass mixture_ of a GaussianMixture or "
-            "of a BayesianGaussianMixture"
-        )
-    write_atomically(path, dumps(mixture, feature_names=feature_names, fit=fit))
+    write_atomically(path, dumps(model, feature_names=feature_names, fit=fit))
 
 
 def load(path: str | os.PathLike[str]) -> SavedModel:
@@ -100,7 +120,7 @@ def load(path: str | os.PathLike[str]) -> SavedModel:
 
 
 def dumps(
-    mixture: Mixture,
+    model: Any,
     *,
     feature_names: Sequence[str] | None = None,
     fit: metadata.FitHistory | None = None,
@@ -108,6 +128,13 @@ def dumps(
     """Return the bytes of a mixture's model file; the parameters are those of `save`."""
     from safetensors.numpy import save as serialize  # here: most programs neither save nor load
 
+    if history.is_estimator(model):
+        estimator = history.fitted(model)
+        model = history.model_of(estimator)
+        feature_names = history.names_of(estimator) if feature_names is None else feature_names
+        fit = history.history_of(estimator) if fit is None else fit
+    kind = kind_of(model)
+    mixture = kind.components(model)
     if mixture.covariance_type not in _NAMES:
         raise ParameterError(
             f"the model cannot be saved: its covariance family {mixture.covariance_type!r} is none of "
@@ -118,10 +145,10 @@ def dumps(
         "weights": mixture.weights,
         "means": mixture.means,
         "covariances": stored.packed() if stored.n_factors else stored.parameters(),
+        **kind.added(model),
     }
-    text = metadata.write(
-        mixture.covariance_type, (mixture.n_components, mixture.n_features), feature_names, fit
-    )
+    shape = mixture.n_components, mixture.n_features
+    text = metadata.write(mixture.covariance_type, shape, feature_names, fit, model=kind.about(model))
     data = serialize(
         {name: np.ascontiguousarray(tensor, dtype=np.float64) for name, tensor in tensors.items()},
         metadata={container.METADATA_KEY: text},
@@ -145,17 +172,31 @@ def loads(data: bytes, *, name: str = "these bytes") -> SavedModel:
     """
     try:
         header_bytes = container.header_length(data[: container.PREFIX], len(data))
-        header = container.read_header(data[container.PREFIX : container.PREFIX + header_bytes])
+        header = _header(data[container.PREFIX : container.PREFIX + header_bytes])
         container.check_extent(header, header_bytes, len(data))
         table = metadata.parse(header.metadata)
         container.check_seal(data, table.get("sha256"))
         about = metadata.read(table)
-        _check_shapes(about, header.shapes)
+        kind = kind_named(about.model)
+        _check_shapes(about, kind, header.shapes)
         tensors = _deserialize(data)
         _check_values(tensors)
-        return SavedModel(_mixture(tensors, about.covariance_type), about.feature_names, about.fit)
+        return _saved(kind, tensors, about)
     except ModelFormatError as error:
         raise _named(name, error) from None
+
+
+def _saved(kind: Kind, tensors: dict[str, Float64Array], about: metadata.Metadata) -> SavedModel:
+    model = kind.made(_mixture(tensors, about.covariance_type), tensors, about.model or {})
+    background = model if kind.before_background else None
+    return SavedModel(
+        model.mixture if kind.before_background else model, about.feature_names, about.fit, background
+    )
+
+
+def _header(data: bytes) -> container.Header:
+    """Return the header, whose tensors are checked once the metadata tell of what kind the model is."""
+    return container.read_header(data, tensors=None)
 
 
 def _named(name: str | os.PathLike[str], error: ModelFormatError) -> ModelFormatError:
@@ -171,11 +212,16 @@ def _read(path: Path) -> bytes:
         prefix = stream.read(container.PREFIX)
         header_bytes = container.header_length(prefix, size)
         header = stream.read(header_bytes)
-        container.check_extent(container.read_header(header), header_bytes, size)
+        container.check_extent(_header(header), header_bytes, size)
         return prefix + header + stream.read(size - len(prefix) - len(header))
 
 
-def _check_shapes(about: metadata.Metadata, shapes: container.Shapes) -> None:
+def _check_shapes(about: metadata.Metadata, kind: Kind, shapes: container.Shapes) -> None:
+    names = (*container.TENSORS, *kind.tensors)
+    if set(shapes) != set(names):
+        raise ModelFormatError(
+            f"its header does not list the tensors {', '.join(names)} and the metadata only"
+        )
     if about.covariance_type not in _NAMES:
         raise ModelFormatError(
             f"its covariance_type {about.covariance_type[:40]!r} is none of {', '.join(_NAMES)}"
@@ -187,6 +233,7 @@ def _check_shapes(about: metadata.Metadata, shapes: container.Shapes) -> None:
     else:
         covariances = FAMILIES[about.covariance_type].scatter.shape(K, D)
     expected = {"weights": (K,), "means": (K, D), "covariances": covariances}
+    expected |= dict.fromkeys(kind.tensors, (K,))
     for name, shape in expected.items():
         if shapes[name] != shape:
             raise ModelFormatError(

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import contextlib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gaussmix import GaussianMixture
+from gaussmix.errors import CheckpointError, ParameterError
+from gaussmix.estimator.journal import CheckpointJournal
+from gaussmix.prior import Dirichlet, NormalWishart
+
+X = np.concatenate([np.random.default_rng(k).normal(2 * k, 1, (300, 3)) for k in range(3)])
+HOLED = np.where(np.random.default_rng(9).random(X.shape) < [0.1, 0.1, 0.0], np.nan, X)
+
+
+def settings(**others: Any) -> dict[str, Any]:
+    return {"n_components": 3, "random_state": 3, "tol": 1e-7, "max_iter": 40} | others
+
+
+def fitted(rows: Any, parameters: dict[str, Any], resume: bool = False, **given: Any) -> GaussianMixture:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of fits that max_iter ends
+        return GaussianMixture(**parameters).fit(rows, resume=resume, **given)
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, after: int, error: type[BaseException]) -> None:
+    """Let ``error`` come after some notes of the journal."""
+    note, notes = CheckpointJournal.note, []
+
+    def noting(self: CheckpointJournal, state: Any) -> None:
+        note(self, state)
+        notes.append(1)
+        if len(notes) == after:
+            raise error
+
+    monkeypatch.setattr(CheckpointJournal, "note", noting)
+
+
+def same_bits(one: GaussianMixture, two: GaussianMixture) -> bool:
+    attributes = ("weights_", "means_", "covariances_", "lower_bounds_", "n_passes_", "n_iter_", "converged_")
+    return all(np.array_equal(getattr(one, name), getattr(two, name)) for name in attributes)
+
+
+CASES = {
+    "auto": settings(),
+    "kmeans": settings(init_params="kmeans"),
+    "starts": settings(init_params="random", n_init=3),
+    "plain": settings(init_params="random", acceleration=None),
+    "hard": settings(init_params="random", assignment="hard"),
+    "tied": settings(covariance_type="tied", init_params="random"),
+    "VVE": settings(covariance_type="VVE", init_params="random"),
+    "mfa": settings(covariance_type="mfa", init_params="random"),
+    "drop": settings(n_components=20, init_params="random", reg_covar=0, on_degenerate="drop"),
+    "restart": settings(n_components=20, init_params="random", reg_covar=0, on_degenerate="restart"),
+    "priors": settings(init_params="random", prior=[NormalWishart(), Dirichlet(2)]),
+}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("after", [1, 5])
+@pytest.mark.parametrize("name", CASES)
+def test_a_resumed_fit_ends_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, after: int, error: type[BaseException]
+) -> None:
+    parameters = CASES[name]
+    kept = parameters | {"checkpoint": tmp_path / "fit.checkpoint"}
+    with monkeypatch.context() as patch:
+        interrupt(patch, after, error)
+        with contextlib.suppress(error):  # some are done before
+            fitted(X, kept)
+    assert same_bits(fitted(X, kept, resume=True), fitted(X, parameters))
+
+
+@pytest.mark.parametrize("after", [1, 6, 20])
+def test_resuming_with_missing_values_and_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    weight = np.random.default_rng(1).random(len(X))
+    parameters = settings(covariance_type="diag")
+    kept = parameters | {"checkpoint": tmp_path / "fit.checkpoint", "checkpoint_every": 0.0}
+    with monkeypatch.context() as patch:
+        interrupt(patch, after, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(HOLED, kept, sample_weight=weight)
+    resumed = fitted(HOLED, kept, resume=True, sample_weight=weight)
+    assert same_bits(resumed, fitted(HOLED, parameters, sample_weight=weight))
+
+
+def test_a_finished_fit_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = settings(checkpoint=tmp_path / "fit.checkpoint")
+    first = fitted(X, kept)
+    interrupt(monkeypatch, 1, AssertionError)
+    assert same_bits(fitted(X, kept, resume=True), first)
+
+
+def test_a_fit_of_another_kind_of_source_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "rows.npy", X)
+    kept = settings(checkpoint=tmp_path / "fit.checkpoint", init_params="random")
+    with monkeypatch.context() as patch:
+        interrupt(patch, 4, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(X, kept | {"n_jobs": 1})
+    resumed = fitted(tmp_path / "rows.npy", kept | {"n_jobs": 2}, resume=True)
+    assert same_bits(resumed, fitted(X, settings(init_params="random")))
+
+
+def test_other_rows_parameters_and_weights_are_refused(tmp_path: Path) -> None:
+    kept = settings(checkpoint=tmp_path / "fit.checkpoint")
+    fitted(X, kept)
+    changed = X.copy()
+    changed[450, 1] += 1e-9  # in the middle
+    with pytest.raises(CheckpointError, match=r"data variances: '\w+' in the checkpoint, '\w+' here"):
+        fitted(changed, kept, resume=True)
+    with pytest.raises(CheckpointError, match=r"data weights: None in the checkpoint"):
+        fitted(X, kept, resume=True, sample_weight=np.arange(1.0, 901.0))
+    with pytest.raises(CheckpointError, match=r"parameter n_init: 1 in the checkpoint, 2 here"):
+        fitted(X, kept | {"n_init": 2}, resume=True)
+    assert fitted(X, kept | {"verbose": 0, "n_jobs": 1}, resume=True).converged_ is not None
+
+
+def test_without_a_checkpoint_the_fit_begins_anew_and_says_so(tmp_path: Path) -> None:
+    model = GaussianMixture(3, random_state=0, checkpoint=tmp_path / "none")
+    with pytest.warns(UserWarning, match="there is no checkpoint at .*none: the fit begins anew"):
+        model.fit(X, resume=True)
+    assert same_bits(model, GaussianMixture(3, random_state=0).fit(X))
+
+
+def test_what_does_not_go_with_a_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "fit.checkpoint"
+    with pytest.raises(ParameterError, match="set checkpoint to its path"):
+        GaussianMixture().fit(X, resume=True)
+    with pytest.raises(ParameterError, match="checkpoint and background"):
+        GaussianMixture(checkpoint=path, background="uniform").fit(X)
+    with pytest.raises(ParameterError, match="checkpoint and warm_start"):
+        GaussianMixture(warm_start=True).fit(X).set_params(checkpoint=path).fit(X)
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        GaussianMixture(checkpoint=tmp_path).fit(X)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        GaussianMixture(checkpoint=tmp_path / "none" / "fit").fit(X)
+
+
+def test_a_checkpoint_changes_nothing(tmp_path: Path) -> None:
+    plain = fitted(X, settings())
+    assert same_bits(fitted(X, settings(checkpoint=tmp_path / "fit", checkpoint_every=0.0)), plain)
