@@ -10,7 +10,9 @@ import pytest
 from gaussmix import StudentTMixture
 from gaussmix.covariance import FAMILIES
 from gaussmix.estimator.problem import Problem
-from gaussmix.estimator.student_starts import robust, trimmed, trimmed_k_means
+from gaussmix.estimator.starter import Starter
+from gaussmix.estimator.student_starts import Contest, StudentStarts, robust
+from gaussmix.estimator.student_trimming import quantiles, trimmed, trimmed_k_means
 from gaussmix.executor import Serial
 from gaussmix.source import ArraySource
 
@@ -37,6 +39,26 @@ def test_the_part_that_is_kept_is_of_the_weight() -> None:
     assert trimmed(Z, np.ones(10), np.zeros((1, 1)), 0.5).tolist() == [0] * 5 + [1] * 5
     weight = np.array([9.0] + [1.0] * 9)
     assert trimmed(Z, weight, np.zeros((1, 1)), 0.5).tolist() == [0] + [1] * 9
+
+
+def test_quantiles_of_equal_weights_are_those_of_sorted_rows() -> None:
+    values, parts = np.random.default_rng(0).normal(size=101), np.array([0.25, 0.5, 0.95, 1.0])
+    uneven = np.full(101, 2.0)
+    uneven[values.argmax()] = 1.999
+    np.testing.assert_array_equal(
+        quantiles(values, np.full(101, 2.0), parts), quantiles(values, uneven, parts)
+    )
+
+
+@pytest.mark.parametrize(("agree", "n_starts"), [(True, 3), (False, 9)])
+def test_starts_that_agree_are_few(agree: bool, n_starts: int) -> None:
+    X = groups(0) if agree else np.random.default_rng(1).uniform(size=(300, 2))
+    problem = robust(Problem.of(ArraySource(X), Serial(), FAMILIES["full"], 3, 1e-6), 1e-6)
+    starts = StudentStarts(problem, Starter(problem, "auto", None, None, None), "component", None, "default")
+    contest = Contest(problem.source, problem)
+    starts._run_first(contest, np.random.default_rng(0))
+    assert starts._agreed(contest) is agree
+    assert contest.n_starts == n_starts
 
 
 @pytest.mark.parametrize("name", ["full", "spherical"])

@@ -84,6 +84,15 @@ def test_what_the_linear_form_does_not_suit_is_declined():
         assert not student(native, tiny, np.array([4.0, 8.0]))[0]
 
 
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize(("dtype", "far"), [(np.float64, 1e200), (np.float32, 1e30)])
+def test_rows_whose_distance_overflows_are_declined(dtype, far, hard):
+    problem = make_problem("dense", 50, 2, 2, dtype)
+    problem.X[7] = far
+    for native in NATIVE:
+        assert not student(native, problem, np.array([4.0, 8.0]), hard=hard)[0]
+
+
 def test_wrong_lengths_are_refused():
     problem = make_problem("dense", 20, 2, 2)
     for native in NATIVE:

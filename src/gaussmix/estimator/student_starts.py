@@ -2,26 +2,36 @@
 
 A search for the best Gaussian mixture gives outliers components of their own, from which t distributions do not come
 back. So trimmed k-means (Cuesta-Albertos, Gordaliza & Matrán 1997, Annals of Statistics 25) starts beside it, and the
-likelihood decides. Where rows abound, all this looks at a sample.
+likelihood decides. Where the first few starts lead to one optimum, there are no others. Where rows abound, all this
+looks at a sample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.starter import Starter
-from gaussmix.fit import fit_em, is_spurious, levels, rank, sample_rows, start_from_responsibilities
+from gaussmix.estimator.student_trimming import quantiles, trimmed_k_means
+from gaussmix.fit import (
+    FitResult,
+    fit_em,
+    is_spurious,
+    levels,
+    rank,
+    sample_rows,
+    start_from_responsibilities,
+)
 from gaussmix.fit.k_means import squared_distances
 from gaussmix.model import Mixture, StudentMixture
 from gaussmix.prior import FLOOR, Flat
 from gaussmix.source import Source
 from gaussmix.source.blocks import block_rows
-from gaussmix.types import Float64Array, IntArray
+from gaussmix.types import Float64Array
 
 _UNIT_ROWS: Final = 20_000  # that the units look at
 _QUARTILE: Final = 0.6744897501960817  # of the normal distribution, in standard deviations
@@ -33,10 +43,18 @@ _SEARCH: Final = {
 }  # effort of the search for a Gaussian mixture
 _PLAIN: Final = {"low": 1, "default": 2, "high": 4}  # starts by k-means
 _TRIMMED: Final = {"low": 4, "default": 8, "high": 32}  # starts by trimmed k-means
-_KEPT: Final = (0.95, 0.8)  # parts of the rows that they keep, in turn
-_LLOYD: Final = 20  # iterations of trimmed k-means, at most
-_LLOYD_ROWS, _LLOYD_ROWS_EACH = 1_000, 100  # rows that they look at, at least, and for each cluster
-_CUTS: Final = ((10, 3), (50, 1))  # after so many more iterations, so many starts go on
+_KEPT: Final = (0.8, 0.95, 0.8)  # parts of the rows that they keep, in turn
+_AGREED: Final = {"low": 2, "default": 3, "high": 10**6}  # starts that must lead to the best optimum
+_SAME_SHIFT: Final = 0.25  # standard deviations, and their logarithms, within which components are the same
+_SAME_WEIGHT: Final = 0.05
+_SAME_BOUND: Final = 0.01  # nats a row
+_AGREED_PART: Final = 0.6  # of all starts: where they scatter, there may be a better one
+_GLANCE: Final = 4  # iterations of EM that show whether a start leads where another one has led
+_TRIED: Final = 10  # iterations of one that does not
+_FINALISTS: Final = 3  # starts that go on
+_FINAL: Final = 50  # for so many more
+_FINAL_TOL: Final = 1e-6
+_MUCH_LARGER: Final = 8  # times as many rows as in the sample are worth converging on the sample first
 
 
 def robust(problem: Problem, reg_covar: float) -> Problem:
@@ -53,10 +71,8 @@ def robust(problem: Problem, reg_covar: float) -> Problem:
 
 def _quartile_range(values: Float64Array, weight: Float64Array) -> float:
     """Return the distance between the weighted quartiles."""
-    order = np.argsort(values, kind="stable")
-    cumulative = np.cumsum(weight[order])
-    low, high = np.searchsorted(cumulative, np.array([0.25, 0.75]) * cumulative[-1])
-    return float(values[order[min(high, len(values) - 1)]] - values[order[low]])
+    low, high = quantiles(values, weight, np.array([0.25, 0.75]))
+    return float(high - low)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,15 +98,36 @@ class StudentStarts:
 
     def __call__(self, rng: np.random.Generator) -> StudentMixture:
         """Return a start for a fit of all rows."""
-        problem = self.problem
         if not self.starter.searches:
-            return self.of(self.starter(problem.source, rng))
-        sample = self._sample(rng)
-        on_sample = self.starter.on(replace(problem, source=sample))
+            return self.of(self.starter(self.problem.source, rng))
+        contest = Contest(self._sample(rng), self.problem)
+        self._run_first(contest, rng)
+        if not self._agreed(contest):
+            self._run_others(contest, rng)
+            contest.run_on(_FINALISTS)
+        elif self.problem.source.n_rows > _MUCH_LARGER * contest.sample.n_rows:
+            contest.run_on(1)
+        return contest.best
+
+    def _run_first(self, contest: Contest, rng: np.random.Generator) -> None:
+        """Run k-means, and trimmed k-means until so many starts agree."""
+        contest.add(self.of(self._plain(contest.sample, rng)))
+        for number in range(_TRIMMED[self.effort]):
+            contest.add(self._trimmed(contest, number, rng))
+            if self._agreed(contest):
+                break
+
+    def _agreed(self, contest: Contest) -> bool:
+        """Return whether so many of the starts have led to the best optimum that looking further does not pay."""
+        return contest.n_hits >= max(_AGREED[self.effort], _AGREED_PART * contest.n_starts)
+
+    def _run_others(self, contest: Contest, rng: np.random.Generator) -> None:
+        """Run the best Gaussian mixture, and k-means again."""
+        on_sample = self.starter.on(replace(self.problem, source=contest.sample))
         gaussian, _ = on_sample.search(_SEARCH[self.effort], rng)
-        plain = Starter(problem, "kmeans", None, None, None)
-        starts = [gaussian, *(plain(sample, rng) for _ in range(_PLAIN[self.effort]))]
-        return self._best([*map(self.of, starts), *self._trimmed(sample, rng)], sample)
+        contest.add(self.of(gaussian))
+        for _ in range(1, _PLAIN[self.effort]):
+            contest.add(self.of(self._plain(contest.sample, rng)))
 
     def of(self, mixture: Mixture) -> StudentMixture:
         """Return the start that has a Gaussian mixture's weights, means and covariances."""
@@ -104,80 +141,113 @@ class StudentStarts:
         sizes = levels(source.n_rows, source.n_features, n_parameters)
         return sample_rows(source, sizes[0], rng) if sizes else source
 
-    def _trimmed(self, sample: Source, rng: np.random.Generator) -> list[StudentMixture]:
-        """Return the starts by trimmed k-means."""
+    def _plain(self, sample: Source, rng: np.random.Generator) -> Mixture:
+        return Starter(self.problem, "kmeans", None, None, None)(sample, rng)
+
+    def _trimmed(self, contest: Contest, number: int, rng: np.random.Generator) -> StudentMixture:
+        """Return a start by trimmed k-means."""
         problem, K = self.problem, self.problem.n_components
-        X, weight = _rows(sample)
-        Z = (X - np.median(X, axis=0)) / np.sqrt(problem.variance)
-        blocks = sample.partitions(block_rows(len(X), X.shape[1], K))
+        labels = trimmed_k_means(*contest.rows, K, _KEPT[number % len(_KEPT)], rng)
         table = np.vstack([np.eye(K), np.zeros(K)])  # the last row is that of rows left out
-        starts = []
-        for i in range(_TRIMMED[self.effort]):
-            labels = trimmed_k_means(Z, weight, K, _KEPT[i % len(_KEPT)], rng)
-            mixture = start_from_responsibilities(blocks, labels, K, problem.family, problem.prior, table)
-            starts.append(self.of(mixture))
-        return starts
-
-    def _best(self, starts: Sequence[StudentMixture], sample: Source) -> StudentMixture:
-        """Return the start that leads furthest on the sample; spurious ends count only where there are no others."""
-        rows = block_rows(sample.n_rows, sample.n_features, self.problem.n_components)
-        partitions: Any = sample.partitions(rows)
-        models: list[Any] = list(starts)
-        for n_iter, n_kept in _CUTS:
-            ends = [
-                fit_em(model, partitions, self.problem.executor, tol=1e-6, max_iter=n_iter)
-                for model in models
-            ]
-            ends.sort(key=lambda end: (not is_spurious(end.model), *rank(end)), reverse=True)
-            models = [end.model for end in ends[:n_kept]]
-        best: StudentMixture = models[0]
-        return best
+        partitions = contest.partitions
+        return self.of(
+            start_from_responsibilities(partitions, labels, K, problem.family, problem.prior, table)
+        )
 
 
-def trimmed_k_means(
-    Z: Float64Array, weight: Float64Array, n_clusters: int, kept: float, rng: np.random.Generator
-) -> IntArray:
-    """Return the cluster of each row, or ``n_clusters`` for the rows farthest from all centres, which are left out.
+@dataclass(frozen=True, eq=False)
+class _End:
+    """Hold where a run has got to, and the number of starts that have led there."""
+
+    result: FitResult
+    n_hits: int = 1
+
+    def order(self) -> tuple[bool, bool, list[float]]:
+        """Return what the best end has most of: a spurious one comes last."""
+        return (not is_spurious(self.result.model), *rank(self.result))
+
+
+class Contest:
+    """Run EM on a sample from several starts, and compare where they lead.
 
     Parameters
     ----------
-    Z : ndarray of shape (n, D)
-        Rows in robust units.
-    weight : ndarray of shape (n,)
-    n_clusters : int
-    kept : float
-        The part of the weight that is not left out.
-    rng : numpy.random.Generator
+    sample : Source
+    problem : Problem
     """
-    n_rows = min(len(Z), max(_LLOYD_ROWS, _LLOYD_ROWS_EACH * n_clusters))
-    rows = np.sort(rng.choice(len(Z), n_rows, replace=False))
-    some, own = Z[rows], weight[rows]
-    possible = np.flatnonzero(own > 0)
-    if not len(possible):
-        return trimmed(Z, weight, Z[rng.choice(len(Z), n_clusters)], kept)
-    centres = some[rng.choice(possible, n_clusters, replace=len(possible) < n_clusters)]
-    before = None
-    for _ in range(_LLOYD):
-        labels = trimmed(some, own, centres, kept)
-        if before is not None and np.array_equal(before, labels):
-            break
-        before = labels
-        count = np.bincount(labels, own, n_clusters + 1)[:n_clusters]
-        sums = np.stack([np.bincount(labels, own * z, n_clusters + 1)[:n_clusters] for z in some.T], axis=1)
-        centres = np.where(count[:, None] > 0, sums / np.where(count > 0, count, 1.0)[:, None], centres)
-    return trimmed(Z, weight, centres, kept)
 
+    def __init__(self, sample: Source, problem: Problem) -> None:
+        self.sample = sample
+        self._problem = problem
+        self._ends: list[_End] = []
+        self.n_starts = 0
 
-def trimmed(Z: Float64Array, weight: Float64Array, centres: Float64Array, kept: float) -> IntArray:
-    """Return the nearest centre of each row, or their number for rows beyond the quantile ``kept`` of distances."""
-    distances = squared_distances(Z, centres)
-    nearest = distances.argmin(axis=1)
-    own = distances[np.arange(len(Z)), nearest]
-    order = np.argsort(own)
-    cumulative = np.cumsum(weight[order])
-    limit = own[order[np.searchsorted(cumulative, kept * cumulative[-1])]]
-    labels: IntArray = np.where(own <= limit, nearest, len(centres))
-    return labels
+    @cached_property
+    def partitions(self) -> Any:
+        """The logical blocks of the sample."""
+        rows = block_rows(self.sample.n_rows, self.sample.n_features, self._problem.n_components)
+        return self.sample.partitions(rows)
+
+    @cached_property
+    def rows(self) -> tuple[Float64Array, Float64Array]:
+        """The rows of the sample in robust units, and their weights."""
+        X, weight = _rows(self.sample)
+        return (X - np.median(X, axis=0)) / np.sqrt(self._problem.variance), weight
+
+    @property
+    def best(self) -> StudentMixture:
+        """The model that leads; a spurious one only where there are no others."""
+        leading: Any = self._ends[0].result.model
+        model: StudentMixture = leading
+        return model
+
+    @property
+    def n_hits(self) -> int:
+        """Starts that have led where the best one has, which counts too."""
+        return self._ends[0].n_hits
+
+    def add(self, start: StudentMixture) -> None:
+        """Run one more start for some iterations, few if it leads where another one has led."""
+        self.n_starts += 1
+        end = self._run(start, _GLANCE)
+        if not self._met(end):
+            end = self._run(end.model, _TRIED - _GLANCE)
+            if not self._met(end):
+                self._ends.append(_End(end))
+        self._ends.sort(key=_End.order, reverse=True)
+
+    def _met(self, result: FitResult) -> bool:
+        """Return whether the run has come to where another one is, which then counts once more."""
+        for number, end in enumerate(self._ends):
+            if self._same(end.result, result):
+                further = max(end, _End(result), key=_End.order)
+                self._ends[number] = replace(further, n_hits=end.n_hits + 1)
+                return True
+        return False
+
+    def run_on(self, n_kept: int) -> None:
+        """Run the best ones on."""
+        ends = [_End(self._run(end.result.model, _FINAL)) for end in self._ends[:n_kept]]
+        self._ends = sorted(ends, key=_End.order, reverse=True)
+
+    def _run(self, model: Any, max_iter: int) -> FitResult:
+        return fit_em(model, self.partitions, self._problem.executor, tol=_FINAL_TOL, max_iter=max_iter)
+
+    def _same(self, one: FitResult, other: FitResult) -> bool:
+        """Return whether two runs are on the way to one optimum, as far as their components tell."""
+        apart = abs(one.history[-1] - other.history[-1]) > _SAME_BOUND
+        if apart or bool(one.collapses) != bool(other.collapses):
+            return False
+        a, b = one.model, other.model
+        unit = np.sqrt(self._problem.variance)
+        nearest = squared_distances(a.means / unit, b.means / unit).argmin(axis=1)
+        if len(np.unique(nearest)) < a.n_components:
+            return False
+        sd, other_sd = a.covariances.standard_deviations(), b.covariances.standard_deviations()[nearest]
+        shift = np.abs(a.means - b.means[nearest]) / np.minimum(sd, other_sd)
+        stretch = np.abs(np.log(sd / other_sd))
+        change = np.abs(a.weights - b.weights[nearest])
+        return bool((np.maximum(shift, stretch) < _SAME_SHIFT).all() and (change < _SAME_WEIGHT).all())
 
 
 def _rows(sample: Source) -> tuple[Float64Array, Float64Array]:

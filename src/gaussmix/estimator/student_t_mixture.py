@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from gaussmix.covariance import CovarianceFamily, resolve_family
 from gaussmix.errors import ParameterError
 from gaussmix.estimator.constraints import CONSTRAINTS
+from gaussmix.estimator.executors import engine_of
 from gaussmix.estimator.fitted_density import Criteria
 from gaussmix.estimator.parameters import check_means, check_memory
 from gaussmix.estimator.problem import Problem
@@ -60,8 +61,8 @@ class StudentTMixture(Criteria, BaseEstimator):
     n_init : int, default=1
         Starts, or searches for one; that which ends with the highest likelihood is kept.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"}, array-like or callable
-        Where EM starts. ``"auto"``, the default, tries the best Gaussian mixture and several runs of trimmed k-means.
-        The others as in ``GaussianMixture``.
+        Where EM starts. ``"auto"``, the default, tries k-means and several runs of trimmed k-means and, where few of
+        these agree, the best Gaussian mixture too. The others as in ``GaussianMixture``.
     effort : {"low", "default", "high"}, default="default"
         How long ``init_params="auto"`` searches.
     means_init : array-like of shape (K, D), optional
@@ -181,6 +182,8 @@ class StudentTMixture(Criteria, BaseEstimator):
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
         problem = self._fit(X, sample_weight)
+        if engine_of(X) is not None:  # rows that stay where they are keep their labels beside them
+            return self.predict(X)
         labels: IntArray = evaluate.predict(self.mixture_, problem.rows, problem.executor)
         return labels
 

@@ -1,6 +1,6 @@
 // Mixtures of t distributions: the fused pass of E-step and moments in which row i counts with r u.
 //
-// Per micro-block: the squared distances, by the pass of the representation, and what tails.hpp makes of them, r u in
+// Per micro-block: the squared distances, by the pass of the representation, and what tails.hpp makes of them, r / t in
 // the place of r (its root where the symmetric product needs that); then the moments as in the Gaussian passes.
 //
 // out = [log-likelihood, weight, sum r u, first, second, sum r (K), sum r log u (K), sum r u^2 (K)]. Rows or parameters
@@ -8,8 +8,7 @@
 #pragma once
 
 #include "linear_moments.hpp"
-#include "small.hpp"
-#include "tails.hpp"
+#include "narrow_student.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
 
@@ -23,56 +22,54 @@ struct Distances {
     Parameters parameters;
 };
 
-/// Log-likelihood and weight, once all micro-blocks are done.
+/// Full scatter matrices of D >= 5.
 template <class T>
-void finish_student(const Rows<T>& data, const Tails<T>& tails, double total, double unscale, const Moments& moments) {
+void wide_student_pass(const Rows<T>& data, const DenseModel<T>& model, const TailModel<T>& tail_model, bool hard,
+                       double* out) {
+    const size_t d = data.n_features, K = model.K, slots = symmetric_slots(d + 1);
+    const Moments moments(out, K, d, K * d * d);
+    MicroBlocks<T> blocks(data, micro_block_rows<T>(data.n_rows, 2 * d + K + 5, 2 * d + 1), nullptr);
+    const size_t ld = blocks.ld;
+    Tails<T> tails(tail_model, ld);
+    Buffer<T> logits(K * ld), w((d + 1) * ld), centred(d * kStrip<T>), ones(ld);
+    Buffer<double> sums(K * slots);
+    ones.fill(ld, 1);
+    sums.fill(K * slots, 0);
+    double total = 0;
+    while (blocks.next()) {
+        const size_t rows = blocks.padded_rows;
+        dense_logits<T>(model, blocks.x(), ld, rows, centred, logits);
+        total += tails.template assign<Form::root>(logits, nullptr, rows, blocks.weight(), hard, [](size_t) {});
+        for (size_t k = 0; k < K; ++k) {
+            blocks.fetch_ahead(k, K);
+            add_component<T>(logits + k * ld, ones, model.reference + k * d, blocks.x(), ld, rows, d, w,
+                             sums + k * slots);
+        }
+    }
+    const double unscale = blocks.unscale();
+    for (size_t k = 0; k < K; ++k)
+        read_component(sums + k * slots, d, k, unscale * tail_model.scale[k], false, moments);
     *moments.weight = total_weight(data);
-    *moments.log_likelihood = total * unscale * kLn2 + tails.shift * *moments.weight;
-    tails.read(unscale, moments.log_likelihood + moments.size);
-}
-
-template <class T>
-void add_narrow_of(size_t d, const T* r, const T* ones, const T* reference, const T* x, size_t ld, size_t rows,
-                   double* sums) {
-    if (d == 1) add_narrow<T, 1>(r, ones, reference, x, ld, rows, sums);
-    else if (d == 2) add_narrow<T, 2>(r, ones, reference, x, ld, rows, sums);
-    else if (d == 3) add_narrow<T, 3>(r, ones, reference, x, ld, rows, sums);
-    else add_narrow<T, 4>(r, ones, reference, x, ld, rows, sums);
+    *moments.log_likelihood = total * unscale * kLn2 + tail_model.shift * *moments.weight;
+    tails.read(unscale, out + moments.size);
 }
 
 /// Full scatter matrices.
 template <class T>
 void dense_student_pass(const Rows<T>& data, const Parameters& p, const double* degrees, bool hard, double* out) {
-    const size_t d = data.n_features, K = p.n_components, slots = d <= 4 ? padded(15) : symmetric_slots(d + 1);
-    const bool narrow = d <= 4;
-    const Moments moments(out, K, d, K * d * d);
-    Buffer<double> reference(K * d), sums(K * slots);
-    round_to<T>(p.means, K * d, reference);
+    const size_t d = data.n_features;
+    Buffer<double> reference(p.n_components * d);
+    round_to<T>(p.means, p.n_components * d, reference);
     Distances distances(p);
+    const bool narrow = d <= 4;
+    // values are minus squared distances, or the squared distances themselves
     const DenseModel<T> model(distances.parameters, d, reference, 2.0, false);
-    MicroBlocks<T> blocks(data, micro_block_rows<T>(data.n_rows, 2 * d + K + 5, narrow ? d + 2 : 2 * d + 1), nullptr);
-    const size_t ld = blocks.ld;
-    Tails<T> tails(p, degrees, d, 1.0, ld);
-    Buffer<T> logits(K * ld), w((d + 1) * ld), centred(d * kStrip<T>);
-    sums.fill(K * slots, 0);
-    double total = 0;
-    const auto ready = [](size_t) {};
-    while (blocks.next()) {
-        const size_t rows = blocks.padded_rows;
-        dense_logits<T>(model, blocks.x(), ld, rows, centred, logits);
-        if (narrow) total += tails.template assign<Form::plain>(logits, nullptr, rows, blocks.weight(), hard, ready);
-        else total += tails.template assign<Form::root>(logits, nullptr, rows, blocks.weight(), hard, ready);
-        for (size_t k = 0; k < K; ++k) {
-            blocks.fetch_ahead(k, K);
-            const T *r = logits + k * ld, *center = model.reference + k * d;
-            if (narrow) add_narrow_of<T>(d, r, tails.ones, center, blocks.x(), ld, rows, sums + k * slots);
-            else add_component<T>(r, tails.ones, center, blocks.x(), ld, rows, d, w, sums + k * slots);
-        }
-    }
-    for (size_t k = 0; k < K; ++k)
-        if (narrow) read_narrow(sums + k * slots, d, k, blocks.unscale(), false, moments);
-        else read_component(sums + k * slots, d, k, blocks.unscale(), false, moments);
-    finish_student(data, tails, total, blocks.unscale(), moments);
+    const TailModel<T> tails(p, degrees, d, narrow ? -1.0 : 1.0);
+    if (d == 1) narrow_student_pass<T, 1>(data, model, tails, hard, out);
+    else if (d == 2) narrow_student_pass<T, 2>(data, model, tails, hard, out);
+    else if (d == 3) narrow_student_pass<T, 3>(data, model, tails, hard, out);
+    else if (d == 4) narrow_student_pass<T, 4>(data, model, tails, hard, out);
+    else wide_student_pass<T>(data, model, tails, hard, out);
 }
 
 /// The number of each row that the linear logits of shared covariances leave out.
@@ -86,59 +83,51 @@ void set_row_constants(const LinearModel<T>& model, const T* x, size_t ld, size_
     }
 }
 
-/// Weights of the rows in the pooled scatter: the sum of r u over components.
-template <class T>
-void sum_components(const T* values, size_t K, size_t ld, size_t rows, T* sums) {
-    for (size_t i = 0; i < rows; i += kLanes<T>) {
-        Vec<T> sum = {};
-        for (size_t k = 0; k < K; ++k) sum += load(values + k * ld + i);
-        store(sums + i, sum);
-    }
-}
-
-/// Shared, diagonal and spherical scatter matrices in the linear form.
+/// Shared, diagonal and spherical scatter matrices in the linear form. The features are followed by an array of ones.
 template <class T>
 void linear_student_pass(const Rows<T>& data, const Parameters& p, Representation kind, const T* anchor,
                          const double* degrees, bool hard, double* out) {
     const size_t d = data.n_features, K = p.n_components;
-    const size_t n_second = kind == shared ? d * d : kind == diagonal ? K * d : K;
     const bool is_shared = kind == shared;
     Distances distances(p);
     const LinearModel<T> model(distances.parameters, kind, d, anchor);
+    const TailModel<T> tail_model(p, degrees, d, 2 * kLn2);
     const size_t F = model.F, slots = rectangle_slots(K, F + 1), scatter_slots = is_shared ? symmetric_slots(d) : 0;
-    MicroBlocks<T> blocks(data, micro_block_rows<T>(data.n_rows, 2 * F + K + 6, F + K), anchor, F - d);
+    MicroBlocks<T> blocks(data, micro_block_rows<T>(data.n_rows, F + K + 6, F + K), anchor, F - d + 1);
     const size_t ld = blocks.ld;
-    Tails<T> tails(p, degrees, d, 2 * kLn2, ld);
-    Buffer<T> logits(K * ld), g((F + 1) * ld), row(ld);
+    Tails<T> tails(tail_model, ld);
+    Buffer<T> logits(K * ld), g(is_shared ? (d + 1) * ld : 0), row(is_shared ? ld : 0);
     Buffer<double> sums(slots + scatter_slots), raw(K * (F + 1));
     sums.fill(slots + scatter_slots, 0);
+    T* const x = blocks.x();
+    for (size_t i = 0; i < ld; ++i) x[F * ld + i] = 1;
     double total = 0;
     while (blocks.next()) {
         const size_t rows = blocks.padded_rows;
-        T* x = blocks.x();
         set_features(model, x, ld, rows);
         if (is_shared) set_row_constants(model, x, ld, rows, static_cast<T*>(row));
-        const T* const less = is_shared ? static_cast<const T*>(row) : nullptr;
-        total += tails.template assign<Form::plain>(logits, less, rows, blocks.weight(), hard, [&](size_t i) {
+        T* const pooled = is_shared ? static_cast<T*>(row) : nullptr;
+        total += tails.template assign<Form::plain>(logits, pooled, rows, blocks.weight(), hard, [&](size_t i) {
             blocks.fetch_ahead(i / kStrip<T>, rows / kStrip<T>);
             linear_logits<T>(model, x + i, ld, logits + i);
         });
-        scale_features<T>(tails.ones, x, F, ld, rows, g);
-        add_rectangle<T>(logits, K, g, F + 1, ld, rows, sums);
-        if (!is_shared) continue;
-        sum_components<T>(logits, K, ld, rows, row);
-        add_total_scatter<T>(x, ld, rows, d, row, g, sums + slots);
+        add_rectangle<T>(logits, K, x, F + 1, ld, rows, sums);
+        if (is_shared) add_total_scatter<T>(x, ld, rows, d, row, g, sums + slots);
     }
-    const Moments moments(out, K, d, n_second);
+    const Moments moments(out, K, d, kind == shared ? d * d : kind == diagonal ? K * d : K);
     const double unscale = blocks.unscale();
-    read_rectangle(sums, K, F + 1, [&](size_t k, size_t f, double value) { raw[k * (F + 1) + f] = unscale * value; });
+    read_rectangle(sums, K, F + 1, [&](size_t k, size_t f, double value) {
+        raw[k * (F + 1) + (f == F ? 0 : f + 1)] = unscale * tail_model.scale[k] * value;
+    });
     if (is_shared)
         read_symmetric(sums + slots, d, [&](size_t a, size_t b, double value) {
             moments.second[a * d + b] = unscale * value;
         });
     move_to_references<T>(model, raw, p.means, anchor, moments);
     finish_second(model, moments);
-    finish_student(data, tails, total, unscale, moments);
+    *moments.weight = total_weight(data);
+    *moments.log_likelihood = total * unscale * kLn2 + tail_model.shift * *moments.weight;
+    tails.read(unscale, out + moments.size);
 }
 
 /// Returns whether it was done.

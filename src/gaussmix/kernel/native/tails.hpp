@@ -1,60 +1,15 @@
 // From squared distances to the weights r u of a mixture of t distributions, for one micro-block.
 //
-// Strip by strip, while its numbers are in the first-level cache: t = 1 + delta / nu, its logarithm, the logits
-// c - (nu + D) / 2 log2 t, and the softmax; then r u takes the place of r, u = (nu + D) / nu / t. Three sums for each
-// component, r, r log u and r u^2, are for the degrees of freedom.
+// With t = 1 + delta / nu the logits are c - (nu + D) / 2 log2 t, and u = scale / t with scale = (nu + D) / nu. Strip
+// by strip, while its numbers are in the first-level cache: the logits, the softmax, and r / t in the place of r;
+// whoever reads the sums multiplies by the scale of the component. Three sums for each component, r, r log2 t and
+// r / t^2, are for the degrees of freedom.
 #pragma once
 
+#include "logarithm.hpp"
 #include "model.hpp"
 
 namespace gaussmix::GAUSSMIX_ISA {
-
-/// log2(m) = s P(s^2) with s = (m - 1) / (m + 1): P by interpolation at Chebyshev's points, for m in [sqrt(1/2),
-/// sqrt(2)), highest power first; relative error 1.2e-18 and 7e-10 before rounding.
-template <class T> struct Log2;
-template <>
-struct Log2<double> {
-    static constexpr int degree = 7;
-    static constexpr Bits<double> root_half = 0x3fe6a09e667f3bcdLL;
-    static constexpr double coefficient[8] = {0.21365895694319269427, 0.22091308423117679618, 0.26233435250418301904,
-                                              0.32059853491395986095, 0.41219858584090053448, 0.5770780163455202295,
-                                              0.96179669392598972877, 2.8853900817779268115};
-};
-template <>
-struct Log2<float> {
-    static constexpr int degree = 3;
-    static constexpr Bits<float> root_half = 0x3f3504f3;
-    static constexpr float coefficient[4] = {0.43171769745887384008f, 0.5767151860190234273f, 0.96179883880211000367f,
-                                             2.8853900798033363296f};
-};
-
-/// log2(1 + x) and 1 / (1 + x) of x[0..2] >= 0: three chains interleaved, as in exp2_strip, and one division for both.
-template <class T>
-GAUSSMIX_INLINE void log2_and_inverse(const Vec<T>* x, Vec<T>* log, Vec<T>* inverse) {
-    using Integers = BitVec<T>;
-    constexpr int bits = Exp2<T>::mantissa_bits;
-    constexpr T magic = Exp2<T>::round;
-    Vec<T> whole[kStripVectors], s[kStripVectors], z[kStripVectors], series[kStripVectors];
-    GAUSSMIX_UNROLL
-    for (int v = 0; v < kStripVectors; ++v) {
-        const Vec<T> t = x[v] + T(1);
-        const Integers image = (Integers)t, exponent = (image - Log2<T>::root_half) >> bits;
-        const Vec<T> mantissa = (Vec<T>)(image - (exponent << bits));
-        const Vec<T> both = T(1) / (t * (mantissa + T(1)));
-        inverse[v] = both * (mantissa + T(1));
-        s[v] = (mantissa - T(1)) * (both * t);
-        z[v] = s[v] * s[v];
-        whole[v] = (Vec<T>)(exponent + (Integers)broadcast(magic)) - magic;
-        if (sizeof(T) == 4) whole[v] += (x[v] - (t - T(1))) * inverse[v] * T(kLog2E);  // what rounding 1 + x has lost
-        series[v] = broadcast(Log2<T>::coefficient[0]);
-    }
-    GAUSSMIX_UNROLL
-    for (int power = 1; power <= Log2<T>::degree; ++power)
-        GAUSSMIX_UNROLL
-        for (int v = 0; v < kStripVectors; ++v) series[v] = series[v] * z[v] + Log2<T>::coefficient[power];
-    GAUSSMIX_UNROLL
-    for (int v = 0; v < kStripVectors; ++v) log[v] = whole[v] + s[v] * series[v];
-}
 
 /// Numbers of one component: value * slope is delta / nu.
 template <class T>
@@ -62,25 +17,63 @@ struct Tail {
     T constant, half, slope, scale;
 };
 
-/// The pass over the distances, with the sums [r, r log2 t, r u^2] of each component. Distances come as values
-/// -delta / unit; for the linear form of shared covariances less a number of each row, `row`, which is null elsewhere.
+/// The components' tails, where values are -delta / unit.
+template <class T>
+struct TailModel {
+    TailModel(const Parameters& p, const double* degrees, size_t d, double unit)
+        : K(p.n_components), shift(largest_constant(p)), tail(K), scale(K) {
+        for (size_t k = 0; k < K; ++k) {
+            scale[k] = (degrees[k] + double(d)) / degrees[k];
+            tail[k] = {T(kLog2E * (p.log_constant[k] - shift)), T(0.5 * (degrees[k] + double(d))),
+                       T(-unit / degrees[k]), T(scale[k])};
+        }
+    }
+
+    /// Writes sum r, sum r log u and sum r u^2, each (K,), from [r, r log2 t, r / t^2] of each component.
+    void read(const double* sums, size_t stride, double unscale, double* out) const {
+        for (size_t k = 0; k < K; ++k, sums += stride) {
+            out[k] = unscale * sums[0];
+            out[K + k] = unscale * kLn2 * (log2_of(broadcast(scale[k]))[0] * sums[0] - sums[1]);
+            out[2 * K + k] = unscale * scale[k] * scale[k] * sums[2];
+        }
+    }
+
+    const size_t K;
+    const double shift;
+    Buffer<Tail<T>> tail;
+    Buffer<double> scale;
+};
+
+/// Replaces values by their logits; and log2 t and 1 / t, three vectors of each.
+template <class T>
+GAUSSMIX_INLINE void tail_logits(const Tail<T>& tail, Vec<T>* values, Vec<T>* log, Vec<T>* inverse) {
+    Vec<T> t[kStripVectors], lost[kStripVectors];
+    GAUSSMIX_UNROLL
+    for (int v = 0; v < kStripVectors; ++v) {
+        const Vec<T> x = values[v] * tail.slope;
+        t[v] = x + T(1);
+        lost[v] = x - (t[v] - T(1));
+    }
+    log2_and_inverse<T>(t, sizeof(T) == 4 ? lost : nullptr, log, inverse);
+    GAUSSMIX_UNROLL
+    for (int v = 0; v < kStripVectors; ++v) values[v] = tail.constant - tail.half * log[v];
+}
+
+/// The pass over the distances.
 template <class T>
 class Tails {
 public:
-    Tails(const Parameters& p, const double* degrees, size_t d, double unit, size_t distance)
-        : K(p.n_components), ld(distance), shift(largest_constant(p)), ones(ld), of_(K), logs_(K * kStrip<T>),
-          scales_(K * kStrip<T>), partial_(3 * K * kLanes<T>), sums_(K * kSlots), state_(ld) {
-        for (size_t k = 0; k < K; ++k)
-            of_[k] = {T(kLog2E * (p.log_constant[k] - shift)), T(0.5 * (degrees[k] + double(d))),
-                      T(-unit / degrees[k]), T((degrees[k] + double(d)) / degrees[k])};
-        ones.fill(ld, 1);
+    Tails(const TailModel<T>& model, size_t distance)
+        : model_(model), K(model.K), ld(distance), logs_(K * kStrip<T>), inverses_(K * kStrip<T>),
+          partial_(3 * K * kLanes<T>), sums_(K * kSlots), state_(ld) {
         sums_.fill(K * kSlots, 0);
     }
 
-    /// Replaces values by r u, or by its root; set_values(first row) computes those of one strip before. Returns the
-    /// log-likelihood of the micro-block in log2 units.
+    /// Replaces values by r / t, or by its root; set_values(first row) computes those of one strip before. For the
+    /// linear form of shared covariances `row`, which is null elsewhere, holds a number that the values lack, and
+    /// then gets the sum of r u over the components. Returns the log-likelihood of the micro-block in log2 units.
     template <Form F, class SetValues>
-    double assign(T* values, const T* row, size_t rows, const T* weight, bool hard, SetValues&& set_values) {
+    double assign(T* values, T* row, size_t rows, const T* weight, bool hard, SetValues&& set_values) {
         partial_.fill(3 * K * kLanes<T>, 0);
         for (size_t i = 0; i < rows; i += kStrip<T>) {
             set_values(i);
@@ -90,7 +83,7 @@ public:
             T *scale = state_.scale + i, *sum = state_.sum + i;
             if (weight) for (int j = 0; j < kStrip<T>; ++j) scale[j] = weight[i + j] / sum[j];
             else for (int j = 0; j < kStrip<T>; ++j) scale[j] = T(1) / sum[j];
-            weigh<F>(values + i, scale);
+            weigh<F>(values + i, scale, row ? row + i : nullptr);
         }
         for (size_t k = 0; k < K; ++k) {
             Vec<T> part[3];
@@ -100,39 +93,28 @@ public:
         return log_likelihood<T, Form::plain>(state_, weight, rows);
     }
 
-    /// Writes sum r, sum r log u and sum r u^2, each (K,).
-    void read(double unscale, double* out) const {
-        for (size_t k = 0; k < K; ++k) {
-            const double* sum = static_cast<const double*>(sums_) + k * kSlots;
-            const double most = kLn2 * log2_of(broadcast(double(of_[k].scale)))[0];  // log u where delta = 0
-            out[k] = unscale * sum[0];
-            out[K + k] = unscale * (most * sum[0] - kLn2 * sum[1]);
-            out[2 * K + k] = unscale * sum[2];
-        }
-    }
-
-    const size_t K, ld;
-    const double shift;
-    Buffer<T> ones;
+    /// As TailModel's.
+    void read(double unscale, double* out) const { model_.read(sums_, kSlots, unscale, out); }
 
 private:
     void set_logits(T* values, const T* row) {
         constexpr int V = kStripVectors, W = kLanes<T>;
-        for (size_t k = 0; k < K; ++k, values += ld) {
-            const Tail<T> tail = of_[k];
-            Vec<T> x[V], log[V], inverse[V];
+        const Tail<T>* const tails = model_.tail;
+        T *logs = logs_, *inverses = inverses_;
+        Vec<T> less[V] = {};
+        if (row)
+            GAUSSMIX_UNROLL
+            for (int v = 0; v < V; ++v) less[v] = load(row + v * W);
+        for (size_t k = 0; k < K; ++k, values += ld, logs += kStrip<T>, inverses += kStrip<T>) {
+            Vec<T> value[V], log[V], inverse[V];
+            GAUSSMIX_UNROLL
+            for (int v = 0; v < V; ++v) value[v] = load(values + v * W) - less[v];
+            tail_logits<T>(tails[k], value, log, inverse);
             GAUSSMIX_UNROLL
             for (int v = 0; v < V; ++v) {
-                x[v] = load(values + v * W);
-                if (row) x[v] -= load(row + v * W);
-                x[v] = maximum(x[v] * tail.slope, Vec<T>{});
-            }
-            log2_and_inverse<T>(x, log, inverse);
-            GAUSSMIX_UNROLL
-            for (int v = 0; v < V; ++v) {
-                store(logs_ + k * kStrip<T> + v * W, log[v]);
-                store(scales_ + k * kStrip<T> + v * W, inverse[v] * tail.scale);
-                store(values + v * W, tail.constant - tail.half * log[v]);
+                store(logs + v * W, log[v]);
+                store(inverses + v * W, inverse[v]);
+                store(values + v * W, value[v]);
             }
         }
     }
@@ -146,21 +128,25 @@ private:
     }
 
     template <Form F>
-    void weigh(T* values, const T* row_scale) {
+    void weigh(T* values, const T* row_scale, T* pooled) {
         constexpr int V = kStripVectors, W = kLanes<T>;
-        Vec<T> scale[V];
+        const Tail<T>* const tails = model_.tail;
+        const T *logs = logs_, *inverses = inverses_;
+        T* partial = partial_;
+        Vec<T> scale[V], total[V] = {};
         GAUSSMIX_UNROLL
         for (int v = 0; v < V; ++v) scale[v] = load(row_scale + v * W);
-        for (size_t k = 0; k < K; ++k, values += ld) {
-            T* partial = partial_ + 3 * k * W;
+        for (size_t k = 0; k < K; ++k, values += ld, logs += kStrip<T>, inverses += kStrip<T>, partial += 3 * W) {
+            const T own = tails[k].scale;
             Vec<T> sum[3] = {load(partial), load(partial + W), load(partial + 2 * W)};
             GAUSSMIX_UNROLL
             for (int v = 0; v < V; ++v) {
-                const Vec<T> r = load(values + v * W) * scale[v], u = load(scales_ + k * kStrip<T> + v * W);
-                const Vec<T> counted = r * u;
+                const Vec<T> r = load(values + v * W) * scale[v], inverse = load(inverses + v * W);
+                const Vec<T> counted = r * inverse;
                 sum[0] += r;
-                sum[1] += r * load(logs_ + k * kStrip<T> + v * W);
-                sum[2] += counted * u;
+                sum[1] += r * load(logs + v * W);
+                sum[2] += counted * inverse;
+                total[v] += counted * own;
                 store(values + v * W, counted);
             }
             GAUSSMIX_UNROLL
@@ -168,11 +154,15 @@ private:
             if (F == Form::root)
                 for (int j = 0; j < kStrip<T>; ++j) values[j] = root(values[j]);
         }
+        if (pooled)
+            GAUSSMIX_UNROLL
+            for (int v = 0; v < V; ++v) store(pooled + v * W, total[v]);
     }
 
+    const TailModel<T>& model_;
+    const size_t K, ld;
     static constexpr size_t kSlots = padded(3);
-    Buffer<Tail<T>> of_;
-    Buffer<T> logs_, scales_, partial_;
+    Buffer<T> logs_, inverses_, partial_;
     Buffer<double> sums_;
     RowState<T> state_;
 };
