@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 from gaussmix.lazy import lazy
 
 if TYPE_CHECKING:
-    from gaussmix.application import MixtureClassifier, MixtureOutlierDetector, MixtureRegressor
+    from gaussmix.application import (
+        MixtureClassifier,
+        MixtureOutlierDetector,
+        MixtureRegressor,
+        ProjectedMixture,
+    )
     from gaussmix.estimator import (
         BayesianGaussianMixture,
         GaussianMixture,
@@ -30,6 +35,7 @@ _HOMES = {
     "MixtureClassifier": "gaussmix.application",
     "MixtureOutlierDetector": "gaussmix.application",
     "MixtureRegressor": "gaussmix.application",
+    "ProjectedMixture": "gaussmix.application",
     "StudentTMixture": "gaussmix.estimator",
     "load": "gaussmix.persistence",
     "merge_components": "gaussmix.selection",
@@ -46,6 +52,7 @@ __all__ = [
     "MixtureClassifier",
     "MixtureOutlierDetector",
     "MixtureRegressor",
+    "ProjectedMixture",
     "StudentTMixture",
     "__version__",
     "load",
