@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
@@ -13,30 +12,35 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from gaussmix.errors import DataError, DataTypeError
-from gaussmix.source import ArraySource, Source, as_source, checked, is_table
+from gaussmix.estimator.sparse import sparse_refused, sparse_source, takes_sparse
+from gaussmix.linalg import is_sparse
+from gaussmix.source import ArraySource, Source, as_source, checked, is_collection, is_path, is_table
 from gaussmix.source.array import none_to_nan
+from gaussmix.source.limit import limit_in_bytes
 
 
-def training_source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, missing: bool = False) -> Source:
+def training_source(
+    estimator: BaseEstimator, X: Any, sample_weight: Any, *, missing: bool = False, sparse: bool = False
+) -> Source:
     """Return a source of the finite rows to fit, and set the estimator's number and names of features.
 
-    With ``missing``, NaN is a missing value.
+    With ``missing``, NaN is a missing value; with ``sparse``, rows may be sparse if the estimator takes them.
 
     Raises
     ------
     DataError, DataTypeError, ValueError
         If rows or weights cannot be used; the message names the row or column.
     """
-    return _source(estimator, X, sample_weight, reset=True, missing=missing)
+    return _source(estimator, X, sample_weight, reset=True, missing=missing, sparse=sparse)
 
 
 def component_source(
-    estimator: BaseEstimator, X: Any, sample_weight: Any, *, missing: bool = False
+    estimator: BaseEstimator, X: Any, sample_weight: Any, *, missing: bool = False, sparse: bool = False
 ) -> Source:
     """Return ``training_source`` of at least as many rows as the estimator's ``n_components``."""
     if sample_weight is not None and isinstance(sample_weight, Real):
         raise DataError("sample_weight should have one value for each row")
-    source = training_source(estimator, X, sample_weight, missing=missing)
+    source = training_source(estimator, X, sample_weight, missing=missing, sparse=sparse)
     if source.n_rows < estimator.n_components:
         raise DataError(
             f"Expected n_samples >= n_components but got n_components = {estimator.n_components}, "
@@ -46,23 +50,49 @@ def component_source(
 
 
 def prediction_source(
-    estimator: BaseEstimator, X: Any, sample_weight: Any = None, *, missing: bool = False
+    estimator: BaseEstimator,
+    X: Any,
+    sample_weight: Any = None,
+    *,
+    missing: bool = False,
+    sparse: bool = False,
 ) -> Source:
     """Return a source of finite rows with the features that the estimator was fitted on.
 
-    With ``missing``, NaN is a missing value.
+    With ``missing``, NaN is a missing value; with ``sparse``, rows may be sparse if the estimator takes them.
     """
-    return _source(estimator, X, sample_weight, reset=False, missing=missing)
+    return _source(estimator, X, sample_weight, reset=False, missing=missing, sparse=sparse)
 
 
-def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool, missing: bool) -> Source:
-    min_rows = 2 if reset else 1
+def stream_source(estimator: BaseEstimator, X: Any, sample_weight: Any) -> Source:
+    """Return a source of the finite rows of a batch, one at least; the first one sets the features."""
+    first = not hasattr(estimator, "n_features_in_")
+    return _source(estimator, X, sample_weight, reset=first, missing=False, sparse=False, min_rows=1)
+
+
+def _source(
+    estimator: BaseEstimator,
+    X: Any,
+    sample_weight: Any,
+    *,
+    reset: bool,
+    missing: bool,
+    sparse: bool,
+    min_rows: int | None = None,
+) -> Source:
+    if (is_sparse(X) or getattr(X, "sparse", False) is True) and not (sparse and takes_sparse(estimator)):
+        raise sparse_refused()
+    if is_sparse(X):
+        return sparse_source(estimator, X, sample_weight, reset=reset)
+    min_rows = min_rows or (2 if reset else 1)
     if isinstance(X, np.ma.MaskedArray):
         raise DataTypeError(
             "X is a masked array, whose mask would be ignored: fill or drop the masked values"
         )
-    table = is_table(X)
-    if _is_array_like(X) and not (table or isinstance(X, str | os.PathLike | Source)):
+    limit = _memory_limit(estimator)
+    collection = is_collection(X)
+    table = not collection and is_table(X)
+    if _is_array_like(X) and not (collection or table or is_path(X) or isinstance(X, Source)):
         if isinstance(X, np.ndarray) and X.dtype == object:
             X = none_to_nan(X)
         rows = validate_data(  # as scikit-learn does, except that a non-finite value is named below
@@ -74,7 +104,7 @@ def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool
             reset=reset,
         )
         return checked(ArraySource(rows, sample_weight), missing=missing)
-    source = as_source(X, sample_weight=sample_weight, missing=missing)
+    source = as_source(X, sample_weight=sample_weight, missing=missing, memory_limit=limit)
     if (table or _is_matrix(X)) and hasattr(X, "shape"):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     else:
@@ -84,6 +114,12 @@ def _source(estimator: BaseEstimator, X: Any, sample_weight: Any, *, reset: bool
             f"Found {source.n_rows} sample(s), while a minimum of {min_rows} is required: give more rows"
         )
     return source
+
+
+def _memory_limit(estimator: BaseEstimator) -> int | None:
+    """Return the estimator's limit in bytes; refuse what is no limit, even where rows come in an array."""
+    limit = getattr(estimator, "memory_limit", None)  # not all estimators have one
+    return None if limit is None else limit_in_bytes(limit)
 
 
 def _is_matrix(X: Any) -> bool:

@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
-from os import PathLike
-from pathlib import Path
 
-from gaussmix.errors import DataError, DataTypeError, ParameterError, ResourceLimitError
+from gaussmix.errors import DataError, DataTypeError, ParameterError
 from gaussmix.source.array import ArraySource
 from gaussmix.source.base import Known, Partition, Source
+from gaussmix.source.batches import is_batches, read_batches
 from gaussmix.source.check import check_sample_weight, first_non_finite, has_missing, require_finite
+from gaussmix.source.contents import Reader
 from gaussmix.source.delimited import read_csv, read_tsv
-from gaussmix.source.files import Reader, read_arrow, read_file, read_npy, read_parquet
+from gaussmix.source.files import read_arrow, read_npy, read_parquet
+from gaussmix.source.gather import named, names_of_columns, read_files
 from gaussmix.source.incomplete import IncompleteRows, by_group, by_pattern
+from gaussmix.source.limit import limit_in_bytes
+from gaussmix.source.paths import find_files, is_path, split_store
 from gaussmix.source.table import is_table, read_table
 
 READERS: dict[str, Reader] = {
@@ -29,12 +32,29 @@ READERS: dict[str, Reader] = {
     ".feather": read_arrow,
     ".ipc": read_arrow,
 }
-"""The reader of each extension: ``(path, columns) -> (X, names)``."""
+"""The reader of each extension: ``(path, columns) -> Contents``."""
 
-ADAPTERS: dict[str, str] = {}
+ADAPTERS: dict[str, str] = {
+    "dask": "gaussmix.source.dask",
+    "h5py": "gaussmix.source.hdf5",
+    "zarr": "gaussmix.source.zarr",
+    "pyspark": "gaussmix.source.spark",
+    "scipy": "gaussmix.source.sparse",
+}
 """The module that makes sources of another package's collections, by the name of that package.
 
 It has ``read(data, columns, sample_weight, missing=) -> Source``, and is imported where such data come.
+"""
+
+STORES: dict[str, str] = {
+    ".h5": "gaussmix.source.hdf5",
+    ".hdf5": "gaussmix.source.hdf5",
+    ".zarr": "gaussmix.source.zarr",
+}
+"""The module that reads stores of arrays, by the extension of the file or folder.
+
+It has ``open_store(path, name, columns, sample_weight, missing=) -> Source`` and reads block by block by itself;
+``"path::name"`` names the array in the store.
 """
 
 __all__ = [
@@ -47,6 +67,9 @@ __all__ = [
     "by_group",
     "by_pattern",
     "has_missing",
+    "column_names",
+    "is_collection",
+    "is_path",
     "is_table",
     "first_non_finite",
     "require_finite",
@@ -54,6 +77,7 @@ __all__ = [
     "checked",
     "READERS",
     "ADAPTERS",
+    "STORES",
 ]
 
 
@@ -63,21 +87,32 @@ def as_source(
     columns: Sequence[str] | None = None,
     sample_weight: object | None = None,
     missing: bool = False,
+    memory_limit: int | str | None = None,
 ) -> Source:
     """Return a source of finite rows over whatever holds them.
 
     Parameters
     ----------
-    data : str, path, dataframe, Arrow stream, array-like of shape (N, D), or Source
-        A path is read by its extension, one of those in ``READERS``. Arrays and .npy files are not copied;
-        tables and other files become one matrix in memory. A record batch reader is read to its end. A source
-        is returned unread, with ``sample_weight`` if that is given.
+    data : str, path, list of paths, dataframe, Arrow stream, array-like of shape (N, D), or Source
+        A path is a file, read by its extension, one of those in ``READERS``; a folder of files of one format, in the
+        order of their paths, with its ``key=value`` folders, whose names are not read as columns; or a glob. Names
+        that begin with a dot or an underscore are left out, and files without rows. HDF5 files and Zarr folders hold
+        one matrix, or it is named, as in ``"file.h5::/group/data"``. h5py's datasets, arrays of Zarr and Dask and
+        Dask's dataframes are read or computed block by block in each pass. A callable without parameters that returns
+        an iterator of batches of rows, or an object whose ``iter()`` gives them anew, is gone through once. Arrays
+        are not copied; a table becomes one matrix in memory. A record batch reader is read to its end. A source is
+        returned unread, with ``sample_weight`` if that is given.
     columns : sequence of str, optional
         Columns of a table or file to use, in this order. Default: all.
     sample_weight : array-like of shape (N,), optional
         Weights of the rows: finite, none negative, not all zero.
     missing : bool, default=False
         Whether NaN is taken as a missing value; refused otherwise.
+    memory_limit : int or str, optional
+        Bytes, or text such as ``"2GiB"``, that the rows of files may take in memory, each value counted as eight
+        bytes. Where there are more, .npy files are read anew in each pass, and other files are converted once to a
+        temporary file, in the folder that the environment variable ``GAUSSMIX_SPILL`` names. Default: a quarter of
+        the memory that this process may use.
 
     Returns
     -------
@@ -91,9 +126,11 @@ def as_source(
     DataTypeError
         If ``data`` is of a kind that has no dense, readable rows.
     ParameterError
-        If ``columns`` are given for data whose columns have no names.
+        If ``columns`` are given for data whose columns have no names, or a limit is not one.
     MissingDependencyError
         If reading needs pyarrow and it is not installed.
+    ResourceLimitError
+        If there is not enough memory or space for the rows.
     OSError
         If a file cannot be opened.
 
@@ -115,30 +152,79 @@ def as_source(
         if data.incomplete and not missing:
             raise DataError("values are missing (NaN): drop their rows or fill in finite values")
         return data if sample_weight is None else data.with_weight(sample_weight)
-    if isinstance(data, str | PathLike):
-        return _from_file(Path(data), columns, sample_weight, missing=missing)
+    if is_path(data):
+        limit = limit_in_bytes(
+            memory_limit
+        )  # not for arrays: asking the system takes longer than a small fit
+        return _from_paths(data, columns, sample_weight, missing=missing, limit=limit)
     adapter = ADAPTERS.get(type(data).__module__.partition(".")[0])
     if adapter is not None:
         source: Source = import_module(adapter).read(data, columns, sample_weight, missing=missing)
         return source
     if isinstance(data, Iterator) and not hasattr(data, "__arrow_c_stream__"):
         raise DataTypeError(
-            f"X is a {type(data).__name__}, which can be read only once: pass an array, numpy.array(list(X))"
+            f"X is a {type(data).__name__}, which can be read only once: pass an array, numpy.array(list(X)), or what"
+            " can be read again and again: a callable that returns an iterator of batches of rows, or an object whose"
+            " iter() begins anew"
         )
     if is_table(data):
         return _checked(*read_table(data, columns), sample_weight, missing=missing)
+    if is_batches(data):
+        limit = limit_in_bytes(memory_limit)
+        return read_batches(data, columns, sample_weight, missing=missing, limit=limit)  # type: ignore[arg-type]
     if columns is not None:
         raise ParameterError(f"columns={columns!r}: an array's columns have no names: choose by X[:, [...]]")
     return _checked(data, None, sample_weight, missing=missing)
 
 
-def _from_file(
-    path: Path, columns: Sequence[str] | None, sample_weight: object | None, *, missing: bool
+def _from_paths(
+    data: object, columns: Sequence[str] | None, sample_weight: object | None, *, missing: bool, limit: int
 ) -> Source:
-    try:
-        return _checked(*read_file(path, columns, READERS), sample_weight, missing=missing)
-    except (DataError, ResourceLimitError) as error:
-        raise type(error)(f"{path}: {error}") from error
+    """Return a source of the rows of files, or of an array in a store."""
+    store, name = split_store(data, STORES)
+    if store is None:
+        paths = find_files(data, READERS)
+        return read_files(paths, READERS, columns, sample_weight, missing=missing, limit=limit)
+    with named(store):
+        open_store = import_module(STORES[store.suffix.lower()]).open_store
+        source: Source = open_store(store, name, columns, sample_weight, missing=missing)
+        return source
+
+
+def is_collection(data: object) -> bool:
+    """Return whether :func:`as_source` reads ``data`` part by part, where others would make one array of it.
+
+    Parameters
+    ----------
+    data : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        True for what the packages of ``ADAPTERS`` make, and for batches.
+    """
+    return type(data).__module__.partition(".")[0] in ADAPTERS or (not is_table(data) and is_batches(data))
+
+
+def column_names(data: object, columns: Sequence[str] | None = None) -> tuple[str, ...] | None:
+    """Return the names of the columns of the files that :func:`as_source` would read, without reading the rows.
+
+    Parameters
+    ----------
+    data : str, path, or list of paths
+        A file, a folder, a glob or a list of these.
+    columns : sequence of str, optional
+        Columns to use. Default: all.
+
+    Returns
+    -------
+    tuple of str, or None
+        None where columns have no names.
+    """
+    if split_store(data, STORES)[0] is not None:
+        return None
+    return names_of_columns(find_files(data, READERS)[0], READERS, columns)
 
 
 def _checked(

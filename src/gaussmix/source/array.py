@@ -97,8 +97,7 @@ class ArraySource(Source):
         if X.dtype.kind == "O":
             X = objects_to_float(X, names)
         weight = None if self.sample_weight is None else check_sample_weight(self.sample_weight, n_rows)
-        is_float32 = X.dtype.kind == "f" and X.dtype.itemsize == _FLOAT32.itemsize  # of either byte order
-        values = (X, weight, names, self.incomplete, n_rows, n_features, _FLOAT32 if is_float32 else _FLOAT64)
+        values = (X, weight, names, self.incomplete, n_rows, n_features, served_dtype(X.dtype))
         for name, value in zip(self.__dataclass_fields__, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -159,9 +158,24 @@ def _as_matrix(data: object) -> NDArray[Any]:
         raise DataError(
             f"X has {array.shape[0]} rows and {array.shape[1]} columns: at least one of each is needed"
         )
-    if array.dtype.kind in _REFUSED_KINDS:
-        raise DataError(f"X is of type {array.dtype}: {_REFUSED_KINDS[array.dtype.kind]}")
+    if array.dtype.kind != "O":
+        served_dtype(array.dtype)
     return array
+
+
+def served_dtype(stored: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that rows are served as: float32 where they are stored so, else float64.
+
+    Raises
+    ------
+    DataError
+        If the stored type holds no numbers.
+    """
+    if stored.kind not in "fiub":
+        reason = _REFUSED_KINDS.get(stored.kind, "convert it to numbers first, with astype(float)")
+        raise DataError(f"X is of type {stored}: {reason}")
+    is_float32 = stored.kind == "f" and stored.itemsize == _FLOAT32.itemsize  # of either byte order
+    return _FLOAT32 if is_float32 else _FLOAT64
 
 
 def objects_to_float(values: NDArray[Any], names: Sequence[str] | None) -> Float64Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -20,8 +20,11 @@ from gaussmix.errors import (
     ResourceLimitError,
 )
 from gaussmix.source.check import choose_columns, refuse_columns
+from gaussmix.source.matrix import Matrix
 
 BATCH_ROWS = 65_536
+_TILE_VALUES, _LEAST_TILE = 1 << 16, 64
+_BATCH_VALUES = 1 << 20  # 8 MiB of float64: some such blocks are alive while a file is converted
 Columns = tuple[NDArray[Any], tuple[str, ...] | None]
 """A matrix of shape (N, D) and the names of its columns."""
 
@@ -45,8 +48,8 @@ def require_pyarrow() -> ModuleType:
     return pa  # type: ignore[no-any-return]
 
 
-def map_file(path: Path) -> Any:
-    """Return the bytes of a file as a pyarrow buffer over a memory map.
+class MappedFile:
+    """Hold the bytes of a file as a memory map, within a context.
 
     Mapped by Python, because pyarrow's own map takes no path that is not UTF-8.
 
@@ -54,13 +57,27 @@ def map_file(path: Path) -> Any:
     ----------
     path : Path
         A file that is not empty.
-
-    Returns
-    -------
-    pyarrow.Buffer
     """
-    with path.open("rb") as file:
-        return require_pyarrow().py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.buffer: Any = require_pyarrow().py_buffer(self._map)
+
+    def __enter__(self) -> MappedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.forget()  # the map ends with the last buffer that pyarrow has of it
+
+    def reader(self) -> Any:
+        """Return the bytes as a new file of pyarrow."""
+        return require_pyarrow().BufferReader(self.buffer)
+
+    def forget(self) -> None:
+        """Have the pages that were read no longer count as memory of this process."""
+        if hasattr(self._map, "madvise"):
+            self._map.madvise(mmap.MADV_DONTNEED)
 
 
 @contextmanager
@@ -129,6 +146,64 @@ def _is_numeric(kind: Any) -> bool:
     return any(test(kind) for test in tests)
 
 
+def kinds_of(schema: Any, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the types of the named columns, in pyarrow's words."""
+    return tuple(str(schema.field(name).type) for name in names)
+
+
+def dtype_of(schema: Any, names: Sequence[str]) -> np.dtype[Any]:
+    """Return float32 if all named columns are float32, else float64."""
+    return np.dtype(np.float32 if set(kinds_of(schema, names)) <= {"float"} else np.float64)
+
+
+def batch_rows(n_features: int) -> int:
+    """Return how many rows to read at once."""
+    return max(1, min(BATCH_ROWS, _BATCH_VALUES // max(1, n_features)))
+
+
+def matrix_blocks(
+    schema: Any, batches: Iterable[Any], names: Sequence[str], forget: Callable[[], None] | None = None
+) -> Iterator[NDArray[Any]]:
+    """Yield the named columns of all batches in C-ordered blocks of rows; empty cells become NaN.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        Columns of the batches.
+    batches : iterable of pyarrow.RecordBatch
+        Read once; columns that are not named are ignored.
+    names : sequence of D str
+        Numeric columns, as from :func:`select`.
+    forget : callable, optional
+        Called when a block was copied from what the batches point to.
+
+    Yields
+    ------
+    ndarray of shape (n, D)
+        float32 if all named columns are float32, else float64; each in the place of the last.
+    """
+    n = batch_rows(len(names))
+    block = np.empty((n, len(names)), dtype_of(schema, names))
+    for batch in batches:
+        batch.validate()  # that its buffers are as long as it says: costs nothing beside the copy
+        for start in range(0, batch.num_rows, n):
+            part = batch.slice(start, n)
+            columns = [_values(part.column(part.schema.get_field_index(name))) for name in names]
+            _transpose(columns, block[: part.num_rows])
+            if forget is not None:
+                forget()
+            yield block[: part.num_rows]
+
+
+def _transpose(columns: Sequence[NDArray[Any]], rows: NDArray[Any]) -> None:
+    """Fill rows, (n, D), with D columns, in tiles that stay in the cache: several times as fast as whole columns."""
+    n = max(_LEAST_TILE, _TILE_VALUES // max(1, len(columns)))
+    for start in range(0, len(rows), n):
+        tile = rows[start : start + n]
+        for column, values in enumerate(columns):
+            tile[:, column] = values[start : start + n]
+
+
 def to_matrix(
     schema: Any, batches: Iterable[Any], names: Sequence[str], n_rows: int | None = None
 ) -> Columns:
@@ -156,31 +231,10 @@ def to_matrix(
     ResourceLimitError
         If the matrix does not fit into memory.
     """
-    all_float32 = all(str(schema.field(name).type) == "float" for name in names)
-    X = _allocate(
-        BATCH_ROWS if n_rows is None else n_rows, len(names), np.float32 if all_float32 else np.float64
-    )
-    stop = 0
-    for batch in batches:
-        batch.validate()  # that its buffers are as long as it says: costs nothing beside the copy
-        start, stop = stop, stop + batch.num_rows
-        if stop > len(X):
-            X.resize((max(stop, len(X) * 5 // 4), len(names)), refcheck=False)  # nobody else has seen X
-        for column, name in enumerate(names):
-            X[start:stop, column] = _values(batch.column(batch.schema.get_field_index(name)))
-    if stop < len(X):
-        X.resize((stop, len(names)), refcheck=False)
-    return X, tuple(names)
-
-
-def _allocate(n_rows: int, n_features: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
-    try:
-        return np.empty((n_rows, n_features), dtype)
-    except (MemoryError, ValueError, OverflowError) as error:
-        size = n_rows * n_features * np.dtype(dtype).itemsize / 2**30
-        raise ResourceLimitError(
-            f"{n_rows} rows and {n_features} columns need {size:.0f} GiB of memory: choose fewer columns"
-        ) from error
+    matrix = Matrix(len(names), dtype_of(schema, names), n_rows)
+    for block in matrix_blocks(schema, batches, names):
+        matrix.append(block)
+    return matrix.rows(), tuple(names)
 
 
 def _values(array: Any) -> NDArray[Any]:

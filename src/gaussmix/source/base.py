@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -63,7 +63,8 @@ class Partition(ABC):
         -------
         X : ndarray of shape (n, D)
             C-contiguous, aligned, in native byte order, of the source's ``dtype``. May be a view of the
-            user's own array and may be read-only: it must not be written to.
+            user's own array and may be read-only: it must not be written to. Of a source that is ``sparse``, a
+            ``scipy.sparse.csr_array`` instead.
         weight : ndarray of shape (n,) of float64, or None
             C-contiguous weights of the rows; None where each weighs 1.
         """
@@ -92,6 +93,11 @@ class Source(ABC):
         Weights of the rows; None where each weighs 1.
     incomplete : bool
         Whether values are missing: NaN.
+    engine : str or None
+        The system that holds the rows and brings its own executor; None where those of this process serve.
+    sparse : bool
+        Whether partitions load ``scipy.sparse.csr_array`` of shape (n, D), with distinct columns in each row, instead
+        of arrays; ``take`` is dense all the same, and for small samples only.
 
     Notes
     -----
@@ -105,6 +111,8 @@ class Source(ABC):
     dtype: np.dtype[Any]
     sample_weight: Float64Array | None
     incomplete: bool = False
+    engine: ClassVar[str | None] = None
+    sparse: bool = False
 
     @abstractmethod
     def partitions(self, block_rows: int) -> Sequence[Partition]:

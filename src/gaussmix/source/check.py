@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -73,15 +74,15 @@ def require_finite(source: Source) -> None:
         Naming the first such row and column.
     """
     found = first_non_finite(source)
-    if found is None:
-        return
-    row, column, value = found
-    what = (
-        "NaN (a missing value)" if np.isnan(value) else f"{value} (infinite, or too large for {source.dtype})"
-    )
-    raise DataError(
-        f"{place(row, column, source.feature_names)} is {what}: drop the row or fill in a finite value"
-        " (rows count from 0)"
+    if found is not None:
+        row, column, value = found
+        raise DataError(_complaint(row, column, value, source.feature_names, source.dtype))
+
+
+def _complaint(row: int, column: int, value: float, names: Sequence[str] | None, dtype: np.dtype[Any]) -> str:
+    what = "NaN (a missing value)" if np.isnan(value) else f"{value} (infinite, or too large for {dtype})"
+    return (
+        f"{place(row, column, names)} is {what}: drop the row or fill in a finite value (rows count from 0)"
     )
 
 
@@ -103,23 +104,43 @@ def has_missing(source: Source) -> bool:
     start, missing = 0, False
     for partition in source.partitions(max(1, _BLOCK_VALUES // source.n_features)):
         X, _ = partition.load()
-        if not _sum_is_finite(X):
-            absent = np.isnan(X)
-            missing |= bool(absent.any())
-            infinite = np.isinf(X)
-            if infinite.any():
-                row, column = divmod(int(infinite.argmax()), source.n_features)
-                raise DataError(
-                    f"{place(start + row, column, source.feature_names)} is {X[row, column]} (infinite, or too "
-                    f"large for {source.dtype}): drop the row or fill in a finite value (rows count from 0)"
-                )
-            empty = absent.all(axis=1)
-            if empty.any():
-                raise DataError(
-                    f"row {start + int(empty.argmax())} (rows count from 0) has missing values only: drop it"
-                )
+        missing |= check_block(X, start, source.feature_names, missing=True)
         start += len(X)
     return missing
+
+
+def check_block(X: FloatArray, start: int, names: Sequence[str] | None, *, missing: bool) -> bool:
+    """Return whether any value of a block of rows is missing, after a check that all others are finite.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, D)
+        The rows.
+    start : int
+        Number of the first one, for the message.
+    names : sequence of str, or None
+        Names of the columns, for the message.
+    missing : bool
+        Whether NaN is taken as a missing value; refused otherwise.
+
+    Raises
+    ------
+    DataError
+        Naming the first value that is not finite, or the first row of which all values are missing.
+    """
+    if _sum_is_finite(X):
+        return False
+    absent = np.isnan(X)
+    wrong = np.isinf(X) if missing else ~np.isfinite(X)
+    if wrong.any():
+        row, column = divmod(int(wrong.argmax()), X.shape[1])
+        raise DataError(_complaint(start + row, column, float(X[row, column]), names, X.dtype))
+    empty = absent.all(axis=1)
+    if empty.any():
+        raise DataError(
+            f"row {start + int(empty.argmax())} (rows count from 0) has missing values only: drop it"
+        )
+    return bool(absent.any())
 
 
 def check_sample_weight(weight: object, n_rows: int) -> Float64Array:

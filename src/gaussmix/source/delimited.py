@@ -10,12 +10,15 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gaussmix.errors import DataError
-from gaussmix.source.arrow import Columns, arrow_errors, map_file, require_pyarrow, select, to_matrix
+from gaussmix.source.arrow import MappedFile, arrow_errors, dtype_of, matrix_blocks, require_pyarrow, select
 from gaussmix.source.check import choose_columns
+from gaussmix.source.contents import Contents
+from gaussmix.types import FloatArray
 
 _BLOCK_BYTES = 1 << 22  # what pyarrow parses at once; a line must fit into it
 _DELIMITERS = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "a bar", " ": "a space"}
@@ -25,18 +28,18 @@ _BAD_CELL = re.compile(r"In CSV column #(\d+): Row #(\d+): .*?invalid value '(.*
 _RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 
-def read_csv(path: Path, columns: Sequence[str] | None) -> Columns:
-    """Return the columns of a comma-separated file; see :func:`read_delimited`."""
+def read_csv(path: Path, columns: Sequence[str] | None) -> Contents:
+    """Return what the first rows say of a comma-separated file; see :func:`read_delimited`."""
     return read_delimited(path, columns, ",")
 
 
-def read_tsv(path: Path, columns: Sequence[str] | None) -> Columns:
-    """Return the columns of a tab-separated file; see :func:`read_delimited`."""
+def read_tsv(path: Path, columns: Sequence[str] | None) -> Contents:
+    """Return what the first rows say of a tab-separated file; see :func:`read_delimited`."""
     return read_delimited(path, columns, "\t")
 
 
-def read_delimited(path: Path, columns: Sequence[str] | None, delimiter: str) -> Columns:
-    """Return the numeric columns of a text file as one C-ordered float64 matrix; empty cells become NaN.
+def read_delimited(path: Path, columns: Sequence[str] | None, delimiter: str) -> Contents:
+    """Return what the first rows say of a text file, whose numeric columns are read as float64; empty cells are NaN.
 
     A file whose first row holds only numbers has no header; its columns are named x0, x1, ... Blank lines are
     skipped.
@@ -50,11 +53,6 @@ def read_delimited(path: Path, columns: Sequence[str] | None, delimiter: str) ->
     delimiter : str
         One character.
 
-    Returns
-    -------
-    X : ndarray of shape (N, D)
-    names : tuple of str
-
     Raises
     ------
     DataError
@@ -64,13 +62,22 @@ def read_delimited(path: Path, columns: Sequence[str] | None, delimiter: str) ->
     has_header = not _is_numeric(first_row)
     names = first_row if has_header else [f"x{column}" for column in range(len(first_row))]
     chosen = _choose(names, columns)
-    with _errors(names, has_header, delimiter):
-        content = map_file(path)
-        with _open(content, names, has_header, delimiter) as reader:
+    layout = partial(_open, names=names, has_header=has_header, delimiter=delimiter)
+    errors = partial(_errors, names, has_header, delimiter)
+    with errors(), MappedFile(path) as content:
+        with layout(content) as reader:
             schema = reader.schema  # types guessed from the first rows
         kinds = {name: _kind(schema.field(name).type) for name in chosen}
-        with _open(content, names, has_header, delimiter, kinds) as reader:
-            return to_matrix(reader.schema, reader, select(reader.schema, chosen))
+        with layout(content, kinds=kinds) as reader:
+            schema = reader.schema
+            select(schema, chosen)
+
+    def blocks() -> Iterator[FloatArray]:
+        with errors(), MappedFile(path) as content, layout(content, kinds=kinds) as reader:
+            yield from matrix_blocks(reader.schema, reader, chosen, content.forget)
+
+    types = ("number",) * len(chosen)  # truth values in one file and numbers in another are no difference
+    return Contents(len(chosen), tuple(chosen), types, dtype_of(schema, chosen), None, blocks)
 
 
 def _choose(names: list[str], columns: Sequence[str] | None) -> list[str]:
@@ -118,13 +125,17 @@ def _kind(guessed: Any) -> Any:
 
 
 def _open(
-    content: Any, names: list[str], has_header: bool, delimiter: str, kinds: dict[str, Any] | None = None
+    content: MappedFile,
+    *,
+    names: list[str],
+    has_header: bool,
+    delimiter: str,
+    kinds: dict[str, Any] | None = None,
 ) -> Any:
-    pa = require_pyarrow()
     from pyarrow import csv as arrow_csv
 
     return arrow_csv.open_csv(
-        pa.BufferReader(content),  # of its own: it is read ahead in the background
+        content.reader(),  # of its own: it is read ahead in the background
         # one thread: only then do errors carry row numbers
         arrow_csv.ReadOptions(
             use_threads=False, block_size=_BLOCK_BYTES, column_names=None if has_header else names

@@ -1,8 +1,10 @@
-"""Files of rows: NumPy's .npy through a memory map, Parquet and Arrow IPC through pyarrow."""
+"""Files of rows: NumPy's .npy by position, Parquet and Arrow IPC through pyarrow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -10,23 +12,28 @@ from typing import Any
 import numpy as np
 
 from gaussmix.errors import DataError, ParameterError
+from gaussmix.source.array import ArraySource, served_dtype
 from gaussmix.source.arrow import (
-    BATCH_ROWS,
-    Columns,
+    MappedFile,
     arrow_errors,
-    map_file,
+    batch_rows,
+    dtype_of,
+    kinds_of,
+    matrix_blocks,
     require_pyarrow,
     select,
-    to_matrix,
 )
 from gaussmix.source.check import listed
+from gaussmix.source.contents import Contents, Opened, Reader
+from gaussmix.source.messages import declared_batches
+from gaussmix.source.raw import NamedFile, RawRows, Stamp
+from gaussmix.types import FloatArray
 
-Reader = Callable[[Path, "Sequence[str] | None"], Columns]
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
-def read_file(path: Path, columns: Sequence[str] | None, readers: Mapping[str, Reader]) -> Columns:
-    """Return the rows of a file, read by the reader of its extension.
+def open_file(path: Path, columns: Sequence[str] | None, readers: Mapping[str, Reader]) -> Opened:
+    """Return what the reader of its extension says of a file.
 
     Parameters
     ----------
@@ -35,17 +42,16 @@ def read_file(path: Path, columns: Sequence[str] | None, readers: Mapping[str, R
     columns : sequence of str, or None
         Columns to read; None for all.
     readers : mapping of str to callable
-        ``(path, columns) -> (X, names)`` by extension.
+        ``(path, columns) -> Contents`` by extension.
 
     Returns
     -------
-    X : ndarray of shape (N, D)
-    names : tuple of str, or None
+    Opened
 
     Raises
     ------
     OSError
-        If the file cannot be opened: FileNotFoundError, IsADirectoryError, PermissionError, ...
+        If the file cannot be opened: FileNotFoundError, PermissionError, ...
     DataError
         If the extension is unknown, or the content cannot be used.
     """
@@ -58,11 +64,12 @@ def read_file(path: Path, columns: Sequence[str] | None, readers: Mapping[str, R
         )
     if is_empty:
         raise DataError("the file is empty: write it again")
-    return reader(path, columns)
+    stamp = Stamp.of(path.stat())
+    return Opened(path, stamp, reader(path, columns))
 
 
-def read_npy(path: Path, columns: Sequence[str] | None) -> Columns:
-    """Return the array of a .npy file as a read-only memory map; nothing is ever unpickled.
+def read_npy(path: Path, columns: Sequence[str] | None) -> Contents:
+    """Return what the header of a .npy file says; nothing is ever unpickled.
 
     Parameters
     ----------
@@ -71,16 +78,10 @@ def read_npy(path: Path, columns: Sequence[str] | None) -> Columns:
     columns : None
         An array's columns have no names to choose by.
 
-    Returns
-    -------
-    X : ndarray
-        Of the type, shape and order of the file.
-    names : None
-
     Raises
     ------
     DataError
-        If this is no .npy file, holds Python objects, or is shorter than its header says.
+        If this is no .npy file of a matrix of numbers, holds Python objects, or is shorter than its header says.
     ParameterError
         If columns are given.
     """
@@ -88,8 +89,23 @@ def read_npy(path: Path, columns: Sequence[str] | None) -> Columns:
         raise ParameterError(
             f"columns={columns!r}: the columns of a .npy file have no names: leave columns out"
         )
+    X = map_npy(path)
+    if X.ndim != 2 or X.shape[1] == 0 or X.dtype.kind == "O":
+        ArraySource(X)  # raises, and says why
+    stored, offset = X.dtype, X.offset
+    home = NamedFile(str(path.absolute()), str(path), Stamp.of(path.stat()))
+    by_columns = X.flags.f_contiguous and not X.flags.c_contiguous
+    n_rows, n_features = X.shape
+    raw = RawRows(home, offset, n_rows, n_features, stored, by_columns)
+    dtype = served_dtype(stored)
+    kinds = (str(stored.newbyteorder("=")),)
+    return Contents(n_features, None, kinds, dtype, n_rows, partial(_raw_blocks, raw, dtype), raw)
+
+
+def map_npy(path: Path) -> np.memmap[Any, Any]:
+    """Return the array of a .npy file as a read-only memory map."""
     try:
-        X = np.lib.format.open_memmap(path, mode="r")
+        return np.lib.format.open_memmap(path, mode="r")
     except OSError:
         raise
     except (ValueError, TypeError, EOFError, OverflowError, SyntaxError, TokenError, RecursionError) as error:
@@ -97,11 +113,19 @@ def read_npy(path: Path, columns: Sequence[str] | None) -> Columns:
         raise DataError(
             f"this is not a complete .npy file of numbers ({reason}): write it again with numpy.save"
         ) from error
-    return X, None
 
 
-def read_parquet(path: Path, columns: Sequence[str] | None) -> Columns:
-    """Return the columns of a Parquet file as one C-ordered matrix.
+def _raw_blocks(raw: RawRows, dtype: np.dtype[Any]) -> Iterator[FloatArray]:
+    size = batch_rows(raw.n_features)
+    for start in range(0, raw.n_rows, size):
+        X = np.empty((min(size, raw.n_rows - start), raw.n_features), dtype)
+        with raw.home.descriptor() as descriptor:
+            raw.read_into(X, start, descriptor)
+        yield X
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None) -> Contents:
+    """Return what the footer of a Parquet file says.
 
     Parameters
     ----------
@@ -110,29 +134,40 @@ def read_parquet(path: Path, columns: Sequence[str] | None) -> Columns:
     columns : sequence of str, or None
         Columns to read, others are not decoded; None for all.
 
-    Returns
-    -------
-    X : ndarray of shape (N, D)
-    names : tuple of str
-
     Raises
     ------
     DataError
         If the file is damaged or its columns cannot be used.
     """
+    with open_parquet(path) as (file, _):
+        schema, about = file.schema_arrow, file.metadata
+        names = select(schema, columns)
+        groups = tuple(about.row_group(index).num_rows for index in range(about.num_row_groups))
+    blocks = partial(_parquet_blocks, path, names)
+    kinds, dtype = kinds_of(schema, names), dtype_of(schema, names)
+    return Contents(len(names), tuple(names), kinds, dtype, about.num_rows, blocks, groups=groups)
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[tuple[Any, MappedFile]]:
+    """Return a context with a ``pyarrow.parquet.ParquetFile`` and its bytes."""
     require_pyarrow()
     from pyarrow import parquet
 
-    with arrow_errors("a Parquet file"):
-        file = parquet.ParquetFile(map_file(path), page_checksum_verification=True)  # where there are any
-        names = select(file.schema_arrow, columns)
+    with arrow_errors("a Parquet file"), MappedFile(path) as content:
+        # checksums where there are any; columns are read in pieces, not whole row groups
+        yield parquet.ParquetFile(content.reader(), page_checksum_verification=True), content
+
+
+def _parquet_blocks(path: Path, names: list[str]) -> Iterator[FloatArray]:
+    with open_parquet(path) as (file, content):
         # pre_buffer is off in ParquetFile, so no more than one row group is decoded ahead
-        batches = file.iter_batches(batch_size=BATCH_ROWS, columns=names)
-        return to_matrix(file.schema_arrow, batches, names, file.metadata.num_rows)
+        batches = file.iter_batches(batch_size=batch_rows(len(names)), columns=names)
+        yield from matrix_blocks(file.schema_arrow, batches, names, content.forget)
 
 
-def read_arrow(path: Path, columns: Sequence[str] | None) -> Columns:
-    """Return the columns of an Arrow IPC file or stream (also Feather version 2) as one C-ordered matrix.
+def read_arrow(path: Path, columns: Sequence[str] | None) -> Contents:
+    """Return what the schema of an Arrow IPC file or stream (also Feather version 2) says.
 
     Parameters
     ----------
@@ -141,27 +176,50 @@ def read_arrow(path: Path, columns: Sequence[str] | None) -> Columns:
     columns : sequence of str, or None
         Columns to read; None for all.
 
-    Returns
-    -------
-    X : ndarray of shape (N, D)
-    names : tuple of str
-
     Raises
     ------
     DataError
         If the file is damaged or its columns cannot be used.
     """
+    with _arrow(path) as (reader, content):
+        schema = reader.schema
+        names = select(schema, columns)
+        batches = list(declared_batches(content.buffer[8:] if _is_file(content) else content.buffer))
+    n_rows = sum(n for n, _ in batches) or None  # only reading tells that there are none
+    decoded = max((n for n, compressed in batches if compressed), default=0) * len(schema.names) * 8
+    kinds, dtype = kinds_of(schema, names), dtype_of(schema, names)
+    blocks = partial(_arrow_blocks, path, names)
+    return Contents(len(names), tuple(names), kinds, dtype, n_rows, blocks, decoded_at_once=decoded)
+
+
+@contextmanager
+def _arrow(path: Path) -> Iterator[tuple[Any, MappedFile]]:
     pa = require_pyarrow()
-    with arrow_errors("an Arrow IPC file"):
-        content = map_file(path)
-        if content[: len(b"ARROW1")].to_pybytes() == b"ARROW1":
-            reader = pa.ipc.open_file(content)
-            batches: Iterator[Any] = (reader.get_batch(index) for index in range(reader.num_record_batches))
-        else:
-            reader = pa.ipc.open_stream(content)
-            if content[-len(_END_OF_STREAM) :].to_pybytes() != _END_OF_STREAM:
-                raise DataError(
-                    "the Arrow stream has no end mark, so rows may be missing: write the file again"
-                )
-            batches = iter(reader)
-        return to_matrix(reader.schema, batches, select(reader.schema, columns))
+    with arrow_errors("an Arrow IPC file"), MappedFile(path) as content:
+        buffer = content.buffer
+        if _is_file(content):
+            yield pa.ipc.open_file(buffer), content
+            return
+        reader = pa.ipc.open_stream(buffer)
+        if buffer[-len(_END_OF_STREAM) :].to_pybytes() != _END_OF_STREAM:
+            raise DataError("the Arrow stream has no end mark, so rows may be missing: write the file again")
+        yield reader, content
+
+
+def _is_file(content: MappedFile) -> bool:
+    """Return whether the content is a file, which is a stream after eight bytes and before a table of its batches."""
+    return bool(content.buffer[: len(b"ARROW1")].to_pybytes() == b"ARROW1")
+
+
+def _arrow_blocks(path: Path, names: list[str]) -> Iterator[FloatArray]:
+    with _arrow(path) as (reader, content):
+        yield from matrix_blocks(reader.schema, _batches(reader), names, content.forget)
+
+
+def _batches(reader: Any) -> Iterator[Any]:
+    """Yield the batches of a file or stream."""
+    n_batches = getattr(reader, "num_record_batches", None)  # a file has a table of them
+    if n_batches is None:
+        yield from reader
+    else:
+        yield from map(reader.get_batch, range(n_batches))

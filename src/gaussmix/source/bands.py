@@ -1,0 +1,138 @@
+"""Matrices on disk that are read by runs of rows, and what they declare checked before any of it is allocated."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussmix.errors import DataError, ResourceLimitError
+from gaussmix.source.array import served_dtype
+from gaussmix.source.chunks import KEPT_BYTES, Chunks, converted
+from gaussmix.source.limit import in_units
+from gaussmix.types import FloatArray, IntArray
+
+_BAND_BYTES: Final = 4 << 20  # read at once: the cost of a call is small beside it
+_APART: Final = 64 << 10  # bytes between two rows from which reading both apart is faster
+_LARGE: Final = 1 << 30  # bytes that are taken at their word: they fit in memory
+_RATIO: Final = 1000  # to which codecs for numbers compress at best
+
+
+class Bands(Chunks):
+    """Serve a stored matrix in bands of whole stored chunks.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        N and D.
+    stored : numpy.dtype
+        The type of the values in storage.
+    chunk_rows : int
+        Rows that are decoded together; 1 where rows are not encoded.
+    """
+
+    def __init__(self, shape: tuple[int, int], stored: np.dtype[Any], chunk_rows: int) -> None:
+        n_rows, n_features = shape
+        self._n_rows = n_rows
+        self._row_bytes = n_features * stored.itemsize
+        self._chunk_rows = chunk_rows
+        self._band_rows = chunk_rows * max(1, _BAND_BYTES // (chunk_rows * self._row_bytes))
+        super().__init__(self._cut(), n_features, served_dtype(stored), KEPT_BYTES)
+
+    def _cut(self) -> IntArray:
+        return np.append(np.arange(0, self._n_rows, self._band_rows, dtype=np.int64), self._n_rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "bounds": None}  # one for each band: made again instead
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.bounds = self._cut()
+
+    @abstractmethod
+    def between(self, start: int, stop: int) -> NDArray[Any]:
+        """Return the rows from ``start`` to before ``stop``, of any numeric type.
+
+        Raises
+        ------
+        DataError
+            If they cannot be read, or the storage changed since it was opened.
+        """
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Return the rows of one band."""
+        return self.between(int(self.bounds[index]), int(self.bounds[index + 1]))
+
+    def take(self, rows: IntArray) -> FloatArray:
+        """Return a copy of some rows; of storage without codecs, little more than these is read."""
+        taken = np.empty((len(rows), self.n_features), self.dtype)
+        apart = max(self._chunk_rows, _APART // self._row_bytes)
+        most = max(apart, _BAND_BYTES // self._row_bytes)
+        first = 0
+        while first < len(rows):
+            start = int(rows[first])
+            end = int(np.searchsorted(rows, start + most))
+            gaps = np.flatnonzero(np.diff(rows[first:end]) > apart)
+            last = first + int(gaps[0]) + 1 if len(gaps) else end
+            run = self.between(start, int(rows[last - 1]) + 1)
+            taken[first:last] = converted(run[rows[first:last] - start], self.dtype)
+            first = last
+        return taken
+
+
+def check_shape(shape: tuple[int, ...], stored: np.dtype[Any]) -> tuple[int, int]:
+    """Return N and D of a stored array, or refuse it.
+
+    Raises
+    ------
+    DataError
+        If it is no matrix with rows and columns, or holds no numbers.
+    """
+    served_dtype(stored)
+    if len(shape) != 2:
+        raise DataError(f"the array has {len(shape)} dimensions, shape {shape}: expected rows and columns")
+    if 0 in shape:
+        raise DataError(
+            f"the array has {shape[0]} rows and {shape[1]} columns: at least one of each is needed"
+        )
+    return int(shape[0]), int(shape[1])
+
+
+def check_declared(
+    shape: tuple[int, int], itemsize: int, chunk: tuple[int, int] | None, stored_bytes: int
+) -> None:
+    """Raise if a stored matrix declares far more than is there, or chunks that are too large to decode.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        N and D.
+    itemsize : int
+        Bytes of a value.
+    chunk : tuple of int, or None
+        Rows and columns that are decoded together; None where values are not encoded.
+    stored_bytes : int
+        What the values take in storage.
+
+    Raises
+    ------
+    ResourceLimitError
+        Nothing has been allocated then.
+    """
+    n_rows, n_features = shape
+    declared = n_rows * n_features * itemsize
+    if declared > max(_LARGE, _RATIO * stored_bytes):
+        raise ResourceLimitError(
+            f"the array declares {n_rows} rows and {n_features} columns, {in_units(declared)}, of which only "
+            f"{in_units(stored_bytes)} are stored: nearly all of it was never written; write the rows that exist"
+        )
+    if chunk is None:
+        return
+    decoded = max(chunk[0] * chunk[1], min(chunk[0], n_rows) * n_features) * itemsize
+    if decoded > _LARGE:
+        raise ResourceLimitError(
+            f"the array is encoded in chunks of {chunk[0]} rows and {chunk[1]} columns, {in_units(decoded)} at "
+            "once: write it again in smaller chunks"
+        )

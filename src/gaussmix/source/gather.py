@@ -1,0 +1,219 @@
+"""One source from the files that hold its rows: in memory where they fit, otherwise read again in each pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from gaussmix.errors import DataError, ResourceLimitError
+from gaussmix.source.array import ArraySource
+from gaussmix.source.base import Source
+from gaussmix.source.check import check_block, listed
+from gaussmix.source.contents import Contents, Opened, Reader
+from gaussmix.source.files import map_npy, open_file
+from gaussmix.source.limit import in_units
+from gaussmix.source.matrix import Matrix
+from gaussmix.source.parquet import ParquetOrigin
+from gaussmix.source.raw import Origin
+from gaussmix.source.spill import Spill
+from gaussmix.source.stored import StoredSource
+from gaussmix.types import FloatArray
+
+_VALUE_BYTES: Final = 8  # by which values count, float32 too: passes convert some of them
+_DECODED: Final = 64 << 20  # bytes that may be decoded at once, whatever the limit
+_BLANK: Final = (
+    ".csv",
+    ".tsv",
+)  # an empty one is no sign of damage
+
+
+def read_files(
+    paths: Sequence[Path],
+    readers: Mapping[str, Reader],
+    columns: Sequence[str] | None,
+    sample_weight: object | None,
+    *,
+    missing: bool,
+    limit: int,
+) -> Source:
+    """Return a source of the rows of one or more files, whose values were checked.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        At least one, in the order of their rows.
+    readers : mapping of str to callable
+        ``(path, columns) -> Contents`` by extension.
+    columns : sequence of str, or None
+        Columns to use; None for all.
+    sample_weight : array-like of shape (N,), or None
+        Weights of the rows.
+    missing : bool
+        Whether NaN is taken as a missing value; refused otherwise, and where the rows do not fit into memory.
+    limit : int
+        Bytes that the rows may take in memory.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    OSError
+        If a file cannot be opened.
+    DataError
+        If formats or columns differ, or rows cannot be used; the message names the file.
+    ResourceLimitError
+        If there is not enough space for the converted rows.
+    """
+    _require_one_format(paths, readers)
+    files = []
+    for path in paths:
+        if len(paths) > 1 and path.suffix.lower() in _BLANK and path.stat().st_size == 0:
+            continue
+        with named(path):
+            files.append(open_file(path, columns, readers))
+            files[0].require_same_columns(files[-1])
+            _require_small_parts(files[-1].contents, limit)
+    if not files:
+        raise DataError(f"{paths[0]}: the file is empty, as are all others: write them again")
+    files = [file for file in files if file.contents.n_rows != 0] or files[:1]
+    if files[0].contents.raw is not None:
+        source = _by_position(files, sample_weight, missing=missing, limit=limit)
+        if source is not None:
+            return source
+    return _collected(files, sample_weight, missing=missing, limit=limit)
+
+
+def _require_small_parts(contents: Contents, limit: int) -> None:
+    if contents.decoded_at_once > max(limit, _DECODED):
+        raise ResourceLimitError(
+            f"its largest batch needs {in_units(contents.decoded_at_once)}, which have to be decoded at once: write"
+            " the file again in smaller batches, or raise memory_limit"
+        )
+
+
+def names_of_columns(
+    path: Path, readers: Mapping[str, Reader], columns: Sequence[str] | None = None
+) -> tuple[str, ...] | None:
+    """Return the names of the columns of a file, from its header alone; None where they have no names."""
+    with named(path):
+        return open_file(path, columns, readers).contents.names
+
+
+def _require_one_format(paths: Sequence[Path], readers: Mapping[str, Reader]) -> None:
+    formats = {readers.get(path.suffix.lower()): path for path in reversed(paths)}
+    if len(formats) > 1:
+        kinds = sorted({path.suffix.lower() for path in paths})
+        examples = ", ".join(str(path) for path in sorted(formats.values())[:2])
+        raise DataError(
+            f"the files are of several formats, {listed(kinds)} (such as {examples}): name those of one format, with"
+            " a glob such as FOLDER/*.parquet"
+        )
+
+
+def _by_position(files: Sequence[Opened], sample_weight: Any, *, missing: bool, limit: int) -> Source | None:
+    """Return a source that reads the files as they are; None if they are several and fit into memory."""
+    first = files[0].contents
+    if _fits(sum(file.contents.n_rows or 0 for file in files), first, limit):
+        if len(files) > 1:
+            return None
+        with named(files[0].path):
+            X = map_npy(files[0].path)
+            weighted = ArraySource(X, sample_weight)
+            incomplete = _check(files[0], missing=missing)
+        return replace(weighted, incomplete=incomplete)
+    for file in files:
+        with named(file.path):
+            if _check(file, missing=missing):
+                raise DataError(_too_large_to_fill_in("values", limit))
+    raws = [file.contents.raw for file in files]
+    return StoredSource(tuple(raw for raw in raws if raw is not None), first.dtype, None, sample_weight)
+
+
+def _check(file: Opened, *, missing: bool) -> bool:
+    """Return whether any value of a file is missing, after a check that all others are finite."""
+    start, found = 0, False
+    for X in file.blocks():
+        found |= check_block(X, start, file.contents.names, missing=missing)
+        start += len(X)
+    return found
+
+
+def _collected(files: Sequence[Opened], sample_weight: Any, *, missing: bool, limit: int) -> Source:
+    """Return a source of the rows of files that were read once."""
+    declared = [file.contents.n_rows for file in files]
+    known = [n for n in declared if n is not None]
+    with named(files[0].path):
+        gathered = Gathered(files[0].contents, sum(known) if len(known) == len(files) else None, limit)
+    for file in files:
+        start = 0
+        with named(file.path):
+            for X in file.blocks():
+                gathered.incomplete |= check_block(X, start, file.contents.names, missing=missing)
+                gathered.append(X)
+                start += len(X)
+    with named(files[0].path):
+        origin = ParquetOrigin(files) if all(file.contents.groups for file in files) else None
+        return gathered.source(sample_weight, origin)
+
+
+class Gathered:
+    """Collects rows in memory, and once they exceed the limit in a temporary file."""
+
+    def __init__(self, contents: Contents, n_rows: int | None, limit: int) -> None:
+        self.incomplete = False
+        self._contents, self._limit = contents, limit
+        self._kind = contents.n_features, contents.dtype
+        self._spill: Spill | None = None
+        self._matrix: Matrix | None = None
+        if n_rows is None or _fits(n_rows, contents, limit):
+            self._matrix = Matrix(*self._kind, n_rows)
+        else:
+            self._spill = Spill(*self._kind, n_rows)
+
+    def append(self, X: FloatArray) -> None:
+        if self._matrix is not None and not _fits(self._matrix.n_rows + len(X), self._contents, self._limit):
+            self._spill = Spill(*self._kind)
+            self._spill.append(self._matrix.rows())
+            self._matrix = None
+        if self._spill is not None and self.incomplete:
+            raise DataError(_too_large_to_fill_in("values here or in rows before", self._limit))
+        target = self._spill if self._matrix is None else self._matrix
+        if target is not None:
+            target.append(X)
+
+    def source(self, sample_weight: Any, origin: Origin | None = None) -> Source:
+        names = self._contents.names
+        if self._spill is None:
+            X: Any = np.empty((0, self._kind[0])) if self._matrix is None else self._matrix.rows()
+            return ArraySource(X, sample_weight, names, self.incomplete)
+        self._spill.home.origin = origin
+        return StoredSource((self._spill.rows(),), self._kind[1], names, sample_weight)
+
+
+def _fits(n_rows: int, contents: Contents, limit: int) -> bool:
+    return n_rows * contents.n_features * _VALUE_BYTES <= limit
+
+
+def _too_large_to_fill_in(what: str, limit: int) -> str:
+    return (
+        f"{what} are missing (NaN), and rows with missing values must fit into memory, where they may take"
+        f" {in_units(limit)}: raise memory_limit, or fill in finite values"
+    )
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Put the file's name before messages about its content."""
+    try:
+        yield
+    except (DataError, ResourceLimitError) as error:
+        if str(error).startswith(f"{path}: "):
+            raise
+        raise type(error)(f"{path}: {error}") from error

@@ -1,0 +1,274 @@
+"""Rows of HDF5 datasets, read through h5py.
+
+A file may point out of itself: to raw bytes in other files, to objects of other files, to datasets put together from
+others. None of that may lead out of the folder of the file, so that a file from elsewhere cannot show what else is on
+the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from types import ModuleType
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from gaussmix.errors import DataError, DataTypeError, GaussmixError, MissingDependencyError, ParameterError
+from gaussmix.source.bands import Bands, check_declared, check_shape
+from gaussmix.source.base import Source
+from gaussmix.source.check import listed
+from gaussmix.source.chunks import ChunkedSource, Chunks, HeldChunks, checked_chunks
+from gaussmix.source.raw import Stamp
+
+_DRIVERS: Final = ("sec2", "stdio", "windows")  # those of a local file that can be opened again
+_MOST_LINKS: Final = 16  # followed from one to the next, before they are taken for a circle
+
+
+def read(data: Any, columns: Sequence[str] | None, sample_weight: object | None, *, missing: bool) -> Source:
+    """Return a source of an open dataset, or of the only matrix in an open file or group.
+
+    Raises
+    ------
+    DataError
+        If it cannot be used, or leads out of its folder.
+    """
+    h5py = _require_h5py()
+    if isinstance(data, h5py.Group):
+        data = _only_matrix(data)
+    if not isinstance(data, h5py.Dataset):
+        raise DataTypeError(f"X is a {type(data).__name__} of h5py: pass the dataset itself")
+    return _source(data, columns, sample_weight, missing=missing)
+
+
+def open_store(
+    path: Path,
+    name: str | None,
+    columns: Sequence[str] | None,
+    sample_weight: object | None,
+    *,
+    missing: bool,
+) -> Source:
+    """Return a source of a dataset of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str, or None
+        The dataset, ``"/group/data"``; None for the only matrix in the file.
+    columns : None
+        The columns of a dataset have no names to choose by.
+    sample_weight : array-like of shape (N,), or None
+        Weights of the rows.
+    missing : bool
+        Whether NaN is taken as a missing value.
+    """
+    with path.open("rb"):
+        pass  # the operating system's own error, if there is one
+    h5py = _require_h5py()
+    with _errors("this is not an HDF5 file, or a damaged one"), h5py.File(path, "r") as file:
+        return _source(_found(file, name), columns, sample_weight, missing=missing)
+
+
+def _require_h5py() -> ModuleType:
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingDependencyError("reading HDF5 needs h5py: pip install 'gaussmix[io]'") from error
+    return h5py  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _errors(what: str) -> Iterator[None]:
+    """Turn h5py's exceptions about damaged content into ours."""
+    try:
+        yield
+    except GaussmixError:
+        raise
+    except BlockingIOError as error:
+        raise DataError("another process has the file open for writing: close it there first") from error
+    except (OSError, RuntimeError, ValueError, TypeError, LookupError) as error:
+        reason = (str(error).strip().splitlines() or ["it ends early"])[0]
+        raise DataError(f"{what} ({reason}): write it again") from error
+
+
+def _source(
+    dataset: Any, columns: Sequence[str] | None, sample_weight: object | None, *, missing: bool
+) -> Source:
+    if columns is not None:
+        raise ParameterError(
+            f"columns={columns!r}: the columns of an HDF5 dataset have no names: leave columns out"
+        )
+    weight: Any = sample_weight
+    return checked_chunks(ChunkedSource(_Hdf5Chunks(dataset), weight), missing=missing)
+
+
+class _Hdf5Chunks(Bands):
+    """Serve a dataset; each process opens its file once, and h5py lets one thread read at a time."""
+
+    def __init__(self, dataset: Any) -> None:
+        if dataset.shape is None:
+            raise DataError("the dataset is empty (it has no shape): write it again")
+        with _errors("the dataset cannot be opened"):
+            shape = check_shape(dataset.shape, dataset.dtype)
+            stored_bytes = _stored_bytes(dataset)
+            check_declared(shape, dataset.dtype.itemsize, dataset.chunks, stored_bytes)
+            written = dataset.file.mode != "r"
+            if written:
+                dataset.file.flush()  # other processes read what is in the file
+        local = dataset.file.driver in _DRIVERS and dataset.name is not None
+        self.path = Path(dataset.file.filename).absolute() if local else None
+        self.name = dataset.name
+        self.stamp = None if self.path is None or written else Stamp.of(self.path.stat())
+        self._open, self._process, self._lock = dataset, os.getpid(), Lock()
+        super().__init__(shape, dataset.dtype, dataset.chunks[0] if dataset.chunks else 1)
+
+    def require_same(self) -> None:
+        """Raise DataError if the file has changed since it was opened."""
+        if self.stamp is not None and self.path is not None:
+            self.stamp.require_same(self.path.stat(), str(self.path))
+
+    def between(self, start: int, stop: int) -> NDArray[Any]:
+        """Return some rows as they are stored."""
+        self.require_same()
+        with _errors(f"{self.path or 'the dataset'}: rows from {start} cannot be read"):
+            rows: NDArray[Any] = self._dataset()[start:stop]
+            return rows
+
+    def portable(self, start: int, stop: int) -> Chunks:
+        """Return itself, or the rows where the file is in memory and cannot be opened elsewhere."""
+        return self if self.path else HeldChunks(self.rows(start, stop), start)
+
+    def _dataset(self) -> Any:
+        with self._lock:
+            if (self.path is not None and self._process != os.getpid()) or not self._open:
+                self._open = _resolved(_require_h5py().File(self.path, "r"), self.name)
+                self._process = os.getpid()
+            return self._open
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_open": None, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._lock = Lock()
+
+
+def _found(file: Any, name: str | None) -> Any:
+    """Return the dataset of a name, or the only matrix in the file."""
+    return _only_matrix(file) if name is None else _resolved(file, name)
+
+
+def _only_matrix(group: Any) -> Any:
+    """Return the only numeric dataset of two dimensions below a group; links are not followed."""
+    found: list[str] = []
+
+    def note(name: str, item: Any) -> None:
+        if getattr(item, "ndim", 0) == 2 and item.dtype.kind in "fiub":
+            found.append(f"{group.name.rstrip('/')}/{name}")
+
+    group.visititems(note)
+    if len(found) == 1:
+        return group.file[found[0]]
+    if not found:
+        raise DataError("there is no numeric dataset of two dimensions in it: write rows and columns to one")
+    raise DataError(
+        f"there are {len(found)} matrices in it, {listed(sorted(found))}: say which, as 'file.h5::{sorted(found)[0]}'"
+    )
+
+
+def _resolved(file: Any, name: str, links: int = 0) -> Any:
+    """Return the dataset of a name, followed link by link within the file."""
+    h5py = _require_h5py()
+    item, path = file["/"], [part for part in name.split("/") if part not in ("", ".")]
+    for depth, part in enumerate(path):
+        link = _link(item, part) if isinstance(item, h5py.Group) else None
+        if link is None:
+            raise DataError(f"there is no dataset {name!r} in it: give the name that `h5ls -r` shows")
+        if isinstance(link, h5py.SoftLink):
+            if links == _MOST_LINKS:
+                raise DataError(f"the links to {name!r} lead in a circle: name the dataset itself")
+            base = "" if link.path.startswith("/") else item.name
+            rest = "/".join([base, link.path, *path[depth + 1 :]])
+            return _resolved(file, rest, links + 1)
+        if not isinstance(link, h5py.HardLink):
+            raise DataError(
+                f"{name!r} is a link to another file, which is not followed: open that file itself"
+            )
+        item = item[part]
+    if not isinstance(item, h5py.Dataset):
+        raise DataError(f"{name!r} is a group: name the dataset in it, as 'file.h5::/group/data'")
+    return item
+
+
+def _link(group: Any, name: str) -> Any:
+    """Return the link of a name in a group, or None if there is none."""
+    try:
+        return group.get(name, getlink=True)
+    except TypeError:  # a kind of link that some plugin defined
+        return object()
+
+
+def _stored_bytes(dataset: Any, folder: Path | None = None, seen: set[tuple[str, str]] | None = None) -> int:
+    """Return the bytes that a dataset takes in storage, and refuse it if it leads out of its folder.
+
+    Raises
+    ------
+    DataError
+        If the dataset keeps its values in another file, is put together from files that are not below the folder, or
+        is encoded by a filter that is not installed.
+    """
+    if dataset.external:
+        raise DataError(
+            f"the dataset {dataset.name!r} keeps its values outside of the file, which is not followed: copy them in"
+        )
+    _check_filters(dataset)
+    if not dataset.is_virtual:
+        return int(dataset.id.get_storage_size())
+    folder = Path(dataset.file.filename).parent.resolve() if folder is None else folder
+    seen = set() if seen is None else seen
+    total = 0
+    for source in dataset.virtual_sources():
+        path = _path_of_source(dataset, source.file_name, folder)
+        if (str(path), source.dset_name) in seen:
+            continue
+        seen.add((str(path), source.dset_name))
+        if path is None:
+            total += _stored_bytes(_resolved(dataset.file, source.dset_name), folder, seen)
+        else:
+            with _require_h5py().File(path, "r") as file:
+                total += _stored_bytes(_resolved(file, source.dset_name), folder, seen)
+    return total
+
+
+def _path_of_source(dataset: Any, file_name: str, folder: Path) -> Path | None:
+    """Return the path of a source of a virtual dataset; None for the file of the dataset itself."""
+    if file_name == ".":
+        return None
+    path = (Path(dataset.file.filename).parent / file_name).resolve()
+    if "%" in file_name or not path.is_relative_to(folder) or dataset.file.driver not in _DRIVERS:
+        raise DataError(
+            f"the virtual dataset {dataset.name!r} reads {file_name!r}, which is no file in the folder of its own: "
+            "copy the values in"
+        )
+    if not path.is_file():  # HDF5 would read zeros
+        raise DataError(
+            f"the virtual dataset {dataset.name!r} reads {file_name!r}, which is not there: bring it"
+        )
+    return path
+
+
+def _check_filters(dataset: Any) -> None:
+    h5py = _require_h5py()
+    plist = dataset.id.get_create_plist()
+    for index in range(plist.get_nfilters()):
+        code, _, _, label = plist.get_filter(index)
+        if not h5py.h5z.filter_avail(code):
+            raise DataError(
+                f"the dataset {dataset.name!r} is encoded by the filter {code} ({label.decode(errors='replace')!r}), "
+                "which is not installed: import hdf5plugin first, or write it with gzip"
+            )

@@ -1,0 +1,188 @@
+"""Rows of a Spark DataFrame, in the order of its partitions: kept in the cluster, cut into logical blocks there.
+
+The rows are packed into bytes once and stored on the workers' disks, so that their order stays as it is however the
+DataFrame was made. For a fit they are cut into logical blocks, which one shuffle brings together, and which are kept
+in the workers' memory. A DataFrame that fits well into the driver is collected instead: a Spark job takes longer than
+a pass over so few rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gaussmix.errors import DataError, DataTypeError
+from gaussmix.source import checked
+from gaussmix.source.array import ArraySource
+from gaussmix.source.base import Source
+from gaussmix.source.check import check_sample_weight, choose_columns, place, refuse_columns
+from gaussmix.source.spark_blocks import SparkSource, Stored, collect, spread, worker_errors
+from gaussmix.source.spark_rows import PACKED, Layout, Pack, Take
+
+COLLECTED_VALUES = 4_000_000  # of rows that are brought to the driver: 32 MB
+
+__all__ = ["SparkSource", "feature_columns", "read", "spread"]
+
+
+def read(
+    data: Any, columns: Sequence[str] | None = None, sample_weight: object = None, *, missing: bool = False
+) -> Source:
+    """Return a source of the rows of a Spark DataFrame.
+
+    Parameters
+    ----------
+    data : pyspark.sql.DataFrame
+        Of numeric columns, or of one column of vectors (``pyspark.ml``) or arrays of numbers.
+    columns : sequence of str, optional
+        Columns to use. Default: all but that of the weights.
+    sample_weight : str or array-like of shape (N,), optional
+        A column, or one weight for each row in the order of ``data.collect()``.
+    missing : bool, default=False
+        Whether NaN and null are missing values: only where the rows are few enough to be collected.
+
+    Raises
+    ------
+    DataError
+        If columns, rows or weights cannot be used; rows are numbered as ``data.collect()`` gives them.
+    DataTypeError
+        If ``data`` is no Spark DataFrame.
+    MissingDependencyError
+        If the workers' Python has no gaussmix.
+    """
+    if not hasattr(data, "mapInArrow"):
+        raise DataTypeError(
+            f"X is a {type(data).__name__} of pyspark: pass a Spark DataFrame, X.to_spark() of a pandas-on-Spark one"
+        )
+    from pyspark import StorageLevel
+
+    with worker_errors():
+        weight_column = sample_weight if isinstance(sample_weight, str) else None
+        selected, layout, names = _selected(data, columns, weight_column)
+        packed = selected.mapInArrow(Pack(layout), PACKED).persist(StorageLevel.DISK_ONLY)
+        rows = packed.drop("records").collect()
+        rows.sort(key=lambda row: (row.part, row.first))
+        starts, n_rows = _starts(rows)
+        if n_rows == 0:
+            raise DataError("X has 0 rows: at least one is needed")
+        source = SparkSource(
+            Stored(packed), layout, starts, _parallel(data.sparkSession, len(starts)), n_rows, names
+        )
+        weight: Any = sample_weight
+        if weight_column is not None:
+            weight = np.empty(n_rows)
+            collect(packed, Take(layout, starts, "weight"), weight)
+        if n_rows * layout.n_features <= COLLECTED_VALUES:
+            return checked(ArraySource(source.take(np.arange(n_rows)), weight, names), missing=missing)
+        _require_finite(rows, starts, names)
+        if weight_column is not None:
+            return replace(source, sample_weight=check_sample_weight(weight, n_rows), _cuts={})
+        return source if weight is None else source.with_weight(weight)
+
+
+def _selected(
+    data: Any, columns: Sequence[str] | None, weight: str | None
+) -> tuple[Any, Layout, tuple[str, ...] | None]:
+    """Return the columns to pack, features and then weights; how they are laid out; and their names."""
+    from pyspark.sql import functions
+
+    names = choose_columns([name for name in data.columns if columns or name != weight], columns)
+    if weight is not None:
+        choose_columns(data.columns, [weight])
+    features, array, dtype = _cast(data, names)
+    n_features = len(names)
+    if array:
+        first = data.select(functions.size(features[0])).first()
+        n_features = 1 if first is None else max(1, first[0])
+    weights = [] if weight is None else [column_of(weight).cast("double")]
+    layout = Layout(dtype, n_features, weight is not None)
+    return data.select(*features, *weights), layout, None if array else tuple(names)
+
+
+def feature_columns(data: Any, names: Sequence[str] | None, n_features: int) -> list[Any]:
+    """Return Spark columns of the features of a fit, as float32 if all of them are, else float64.
+
+    Parameters
+    ----------
+    data : pyspark.sql.DataFrame
+    names : sequence of str, or None
+        Of the features, where they had names; otherwise all columns are used.
+    n_features : int
+    """
+    chosen = choose_columns(data.columns, names)
+    features, array, _ = _cast(data, chosen)
+    if not array and len(features) != n_features:
+        raise DataError(
+            f"X has {len(features)} columns, and the mixture was fitted on {n_features} features without names: "
+            "select the columns of these"
+        )
+    return features
+
+
+def _cast(data: Any, names: Sequence[str]) -> tuple[list[Any], bool, np.dtype[Any]]:
+    """Return columns as float32 if all of them are, else float64; whether it is one of arrays; and the type."""
+    kinds = {field.name: field.dataType for field in data.schema.fields if field.name in set(names)}
+    array = len(names) == 1 and _array(column_of(names[0]), kinds[names[0]])
+    if array:
+        return [array[0]], True, array[1]
+    refuse_columns({name: kinds[name].simpleString() for name in names if not _is_numeric(kinds[name])})
+    float32 = all(kind.typeName() == "float" for kind in kinds.values())
+    cast = [column_of(name).cast("float" if float32 else "double") for name in names]
+    return cast, False, np.dtype(np.float32 if float32 else np.float64)
+
+
+def column_of(name: str) -> Any:
+    """Return the Spark column of this name, whatever characters it has."""
+    from pyspark.sql import functions
+
+    return functions.col("`" + name.replace("`", "``") + "`")
+
+
+def _is_numeric(kind: Any) -> bool:
+    """Return whether a Spark type holds numbers."""
+    from pyspark.sql.types import BooleanType, NumericType
+
+    return isinstance(kind, NumericType | BooleanType)
+
+
+def _array(column: Any, kind: Any) -> tuple[Any, np.dtype[Any]] | None:
+    """Return a column of vectors or arrays as one of arrays of float32 or float64; None for other columns."""
+    if type(kind).__name__ == "VectorUDT":
+        from pyspark.ml.functions import vector_to_array
+
+        return vector_to_array(column), np.dtype(np.float64)
+    if kind.typeName() != "array" or not _is_numeric(kind.elementType):
+        return None
+    if kind.elementType.typeName() == "float":
+        return column, np.dtype(np.float32)
+    return column.cast("array<double>"), np.dtype(np.float64)
+
+
+def _starts(rows: Sequence[Any]) -> tuple[dict[int, int], int]:
+    """Return the number of the first row of each Spark partition that has rows, and that of all rows."""
+    starts: dict[int, int] = {}
+    n_rows = 0
+    for row in rows:
+        starts.setdefault(row.part, n_rows)
+        n_rows += row.n_rows
+    return starts, n_rows
+
+
+def _require_finite(rows: Sequence[Any], starts: Mapping[int, int], names: Sequence[str] | None) -> None:
+    """Raise DataError if a value is not finite, naming the first."""
+    for row in rows:
+        if row.bad_row is not None:
+            what = "NaN or null (a missing value)" if math.isnan(row.bad) else f"{row.bad} (infinite)"
+            at = place(starts[row.part] + row.first + row.bad_row, row.bad_column, names)
+            raise DataError(
+                f"{at} is {what}: drop the row or fill in a finite value (rows count from 0, as collect() gives them)"
+            )
+
+
+def _parallel(session: Any, n_partitions: int) -> int:
+    """Return how many tasks Spark runs at a time; where Spark Connect does not tell, the DataFrame's partitions."""
+    context = getattr(session, "sparkContext", None)
+    return max(1, n_partitions if context is None else context.defaultParallelism)

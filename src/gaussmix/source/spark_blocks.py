@@ -1,0 +1,239 @@
+"""Rows that Spark stores: packed as they came, and cut into logical blocks for a fit."""
+
+from __future__ import annotations
+
+import math
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, overload
+
+import numpy as np
+
+from gaussmix.errors import DataError, MissingDependencyError, ParameterError
+from gaussmix.source.array import ArrayPartition
+from gaussmix.source.base import Partition, Source, row_runs
+from gaussmix.source.check import check_sample_weight
+from gaussmix.source.spark_rows import CUT, TAKEN, Cut, Layout, ReadBlocks, Take
+from gaussmix.types import Float64Array, FloatArray, IntArray
+
+_GROUP_BYTES: Final = 1 << 26  # of the blocks of one Spark partition, which Spark hands over in one piece
+_TASKS: Final = 2  # for each core, so that none waits long for the last one
+
+
+class Stored:
+    """Hold a DataFrame that Spark stores, and let Spark forget it when nothing holds this any more.
+
+    That is done by a thread of its own: a finaliser may run in the middle of another message to Spark.
+
+    Parameters
+    ----------
+    frame : pyspark.sql.DataFrame
+    above : Stored, optional
+        What it was made from, and is made from again where a worker is lost.
+    """
+
+    def __init__(self, frame: Any, above: Stored | None = None) -> None:
+        self.frame = frame
+        self.above = above
+        weakref.finalize(self, _start, frame).atexit = False
+
+
+def _start(frame: Any) -> None:
+    with suppress(RuntimeError):  # this process ends
+        threading.Thread(target=_unpersist, args=[frame], daemon=True).start()
+
+
+def _unpersist(frame: Any) -> None:
+    with suppress(Exception):  # the session may have ended
+        frame.unpersist()
+
+
+@dataclass(frozen=True, slots=True)
+class SparkPartition(Partition):
+    """Address one logical block of rows in the cluster, for the driver to load."""
+
+    blocks: SparkPartitions
+    block: int
+
+    def load(self) -> tuple[FloatArray, Float64Array | None]:
+        """Return the rows and their weights, by a Spark job of their own."""
+        return self.resident().load()
+
+    def resident(self) -> ArrayPartition:
+        """Return a partition that holds the rows."""
+        from pyspark.sql import functions
+
+        rows = self.blocks.stored.frame.filter(functions.col("block") == self.block).collect()
+        rows.sort(key=lambda row: int(row.first))
+        layout = self.blocks.read.layout
+        return layout.partition(np.concatenate([layout.of_bytes(row.records) for row in rows]))
+
+
+@dataclass(frozen=True, eq=False)
+class SparkPartitions(Sequence[SparkPartition]):
+    """Hold consecutive logical blocks that lie in the partitions of a Spark DataFrame.
+
+    Attributes
+    ----------
+    stored : Stored
+        Pieces of blocks: number of the block, first row in it, records.
+    read : ReadBlocks
+        Finds the blocks in there.
+    group : int
+        Blocks of one Spark partition, a power of 2.
+    begin, end : int
+    """
+
+    stored: Stored
+    read: ReadBlocks
+    group: int
+    begin: int
+    end: int
+
+    def collect(self, function: Callable[[Iterable[Any]], Iterator[Any]], schema: str) -> list[Any]:
+        """Return the rows that a function makes of the pieces in each Spark partition."""
+        from pyspark.sql import functions
+
+        frame = self.stored.frame
+        if len(self) < -(-self.read.n_rows // self.read.block_rows):
+            frame = frame.filter(functions.col("block").between(self.begin, self.end - 1))
+        with worker_errors():
+            rows: list[Any] = frame.mapInArrow(function, schema).collect()
+        return rows
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    @overload
+    def __getitem__(self, index: int) -> SparkPartition: ...
+    @overload
+    def __getitem__(self, index: slice) -> SparkPartitions: ...
+    def __getitem__(self, index: int | slice) -> SparkPartition | SparkPartitions:
+        if not isinstance(index, slice):
+            return SparkPartition(self, range(self.begin, self.end)[index])
+        start, stop, step = index.indices(len(self))
+        if step != 1:
+            raise ParameterError(f"a step of {step}: blocks in a cluster are passed over in runs")
+        return replace(self, begin=self.begin + start, end=self.begin + max(start, stop))
+
+    def spread(self) -> SparkPartitions:
+        """Return these blocks as ``SparkExecutor`` reads them: numbered from 0."""
+        group = min(self.group, self.begin & -self.begin or self.group)  # 2^m that divides the begin
+        return replace(self, group=group, read=replace(self.read, begin=self.begin))
+
+
+def spread(items: Sequence[object]) -> SparkPartitions | None:
+    """Return blocks as ``SparkExecutor`` reads them; None for all other items."""
+    return items.spread() if isinstance(items, SparkPartitions) else None
+
+
+@dataclass(frozen=True, eq=False)
+class SparkSource(Source):
+    """Serve the rows of a Spark DataFrame; made by :func:`read`.
+
+    Attributes
+    ----------
+    packed : Stored
+        The rows as bytes.
+    layout : Layout
+        Of the bytes.
+    starts : mapping of int to int
+        The number of the first row of each Spark partition.
+    parallel : int
+        Tasks that Spark runs at a time.
+    weighed : bool
+        Whether ``sample_weight`` differs from what lies behind the rows.
+    """
+
+    engine = "pyspark"
+
+    packed: Stored = field(repr=False)
+    layout: Layout
+    starts: Mapping[int, int] = field(repr=False)
+    parallel: int
+    n_rows: int
+    feature_names: tuple[str, ...] | None = None
+    sample_weight: Float64Array | None = field(default=None, repr=False)
+    weighed: bool = False
+    _cuts: dict[int, SparkPartitions] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "n_features", self.layout.n_features)
+        object.__setattr__(self, "dtype", self.layout.dtype)
+
+    def partitions(self, block_rows: int) -> SparkPartitions:
+        """Return logical blocks in the cluster, cut when they are first asked for."""
+        if block_rows not in self._cuts:
+            self._cuts[block_rows] = self._cut(block_rows, len(list(row_runs(self.n_rows, block_rows))))
+        return self._cuts[block_rows]
+
+    def take(self, rows: IntArray) -> FloatArray:
+        """Return a copy of some rows, found by the workers."""
+        X = np.empty((len(rows), self.n_features), self.dtype)
+        collect(self.packed.frame, Take(self.layout, self.starts, "X", np.asarray(rows)), X)
+        return X
+
+    def with_weight(self, sample_weight: object) -> SparkSource:
+        """Return a source of the same rows with other weights, which go to the workers from here."""
+        weight = None if sample_weight is None else check_sample_weight(sample_weight, self.n_rows)
+        return replace(self, sample_weight=weight, weighed=True, _cuts={})
+
+    def _cut(self, block_rows: int, n_blocks: int) -> SparkPartitions:
+        from pyspark import StorageLevel
+
+        layout = replace(self.layout, weighted=self.sample_weight is not None)
+        most = min(n_blocks / (_TASKS * self.parallel), _GROUP_BYTES / (block_rows * layout.record.itemsize))
+        group = 1 << max(0, math.floor(math.log2(most)))
+        n_groups = -(-n_blocks // group)
+        packed = self.packed.frame
+        keys = _keys(packed.sparkSession, n_groups)
+        weight = self.sample_weight if self.weighed else None
+        cut = Cut(self.layout, layout, self.starts, block_rows, group, keys, weight)
+        pieces = packed.mapInArrow(cut, CUT).repartition(n_groups, "place")
+        blocks = pieces.sortWithinPartitions("block", "first").select("block", "first", "records")
+        blocks.persist(StorageLevel.MEMORY_AND_DISK)
+        return SparkPartitions(
+            Stored(blocks, self.packed), ReadBlocks(layout, block_rows, self.n_rows), group, 0, n_blocks
+        )
+
+
+def collect(packed: Any, take: Take, out: Any) -> None:
+    """Fill an array with what is taken of packed rows."""
+    for row in packed.mapInArrow(take, TAKEN).collect():
+        values = np.frombuffer(row.records, out.dtype).reshape(-1, *out.shape[1:])
+        out[row.first : row.first + len(values)] = values
+
+
+def _keys(session: Any, n_groups: int) -> IntArray:
+    """Return a key for each group, so that Spark's hash puts each group into a partition of its own."""
+    from pyspark.sql import functions
+
+    tried = session.range(
+        n_groups * (8 + n_groups.bit_length())
+    )  # more than the ln n tries that a partition takes
+    slots = tried.select("id", functions.expr(f"pmod(hash(id), {n_groups})").alias("slot")).collect()
+    found = {row.slot: row.id for row in slots}
+    return np.array([found.get(group, group) for group in range(n_groups)])
+
+
+@contextmanager
+def worker_errors() -> Iterator[None]:
+    """Raise what our own code raised on a worker as it was, and say what to do where a worker lacks our code."""
+    from pyspark.errors import PythonException
+
+    try:
+        yield
+    except PythonException as error:
+        text = str(error)
+        if "No module named 'gaussmix" in text:
+            raise MissingDependencyError(
+                "the Python of Spark's workers has no gaussmix: install it there, or ship an environment that has it "
+                "by spark.archives, and set PYSPARK_PYTHON to its interpreter"
+            ) from None
+        _, said, message = text.partition("gaussmix.errors.DataError: ")
+        if not said:
+            raise
+        raise DataError(message.partition("\n")[0]) from None

@@ -1,0 +1,282 @@
+"""What Spark's workers do with rows: pack them into bytes, cut them into logical blocks, and read these again.
+
+Rows travel as the bytes of records, float32 or float64 in the order of the columns, with the weight behind them where
+there is one: Spark moves them without looking inside. All of it goes through ``DataFrame.mapInArrow``, which is there
+with Spark Connect too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussmix.errors import DataError
+from gaussmix.source.array import ArrayPartition
+from gaussmix.types import Float64Array, FloatArray, IntArray
+
+PACKED: Final = "part int, first long, n_rows long, bad_row long, bad_column int, bad double, records binary"
+CUT: Final = "place long, block long, first long, records binary"
+TAKEN: Final = "first long, records binary"
+_PIECE_BYTES: Final = 1 << 22  # of one value of bytes: 4 MiB, as much as Spark caches in one batch
+_CHANGED: Final = (
+    "the DataFrame gave other rows when Spark read it again: persist it, or write it to a file and read that"
+)
+
+Records = NDArray[Any]
+Batches = Iterable[Any]  # of pyarrow.RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Say how a row is laid out in bytes.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+    n_features : int
+    weighted : bool
+        Whether the row's weight follows, as float64.
+    """
+
+    dtype: np.dtype[Any]
+    n_features: int
+    weighted: bool
+
+    @property
+    def record(self) -> np.dtype[Any]:
+        """The NumPy type of one row."""
+        fields: list[Any] = [("X", self.dtype, (self.n_features,))]
+        return np.dtype([*fields, ("weight", np.float64)] if self.weighted else fields)
+
+    @property
+    def piece_rows(self) -> int:
+        """How many rows one value of bytes holds, at most."""
+        return max(1, _PIECE_BYTES // self.record.itemsize)
+
+    def records(self, X: Any, weight: Any = None) -> Records:
+        """Return rows and their weights as records."""
+        made = np.empty(len(X), self.record)
+        made["X"] = X
+        if self.weighted:
+            made["weight"] = weight
+        return made
+
+    def of_bytes(self, value: Any) -> Records:
+        """Return the records in a binary value, without a copy of an Arrow buffer."""
+        raw = value.as_buffer() if hasattr(value, "as_buffer") else value
+        return np.frombuffer(raw, self.record)
+
+    def partition(self, records: Records) -> ArrayPartition:
+        """Return a partition that holds these rows."""
+        X = np.require(records["X"], self.dtype, ["C", "A"])
+        weight = np.require(records["weight"], np.float64, ["C", "A"]) if self.weighted else None
+        return ArrayPartition(X, weight, self.dtype)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Pack the columns of a Spark partition into records, and note the first value that is not finite."""
+
+    layout: Layout
+
+    def __call__(self, batches: Batches) -> Iterator[Any]:
+        from pyspark import TaskContext
+
+        context = TaskContext.get()
+        part = context.partitionId() if context else 0
+        first = 0
+        for records in _runs(map(self._records, batches), self.layout.piece_rows):
+            yield _batch(PACKED, [part, first, len(records), *_first_bad(records), records.tobytes()])
+            first += len(records)
+
+    def _records(self, batch: Any) -> Records:
+        columns, weight = batch.columns, None
+        if self.layout.weighted:
+            weight = _numbers(columns.pop())
+        if len(columns) == 1 and hasattr(columns[0], "flatten"):
+            return self.layout.records(matrix_of_arrays(columns[0], self.layout.n_features), weight)
+        X = np.empty((batch.num_rows, self.layout.n_features), self.layout.dtype)
+        for d, values in enumerate(columns):
+            X[:, d] = _numbers(values)
+        return self.layout.records(X, weight)
+
+
+def matrix_of_arrays(column: Any, n_features: int) -> FloatArray:
+    """Return an Arrow column of arrays as a matrix, or raise DataError if one is not of ``n_features`` numbers."""
+    lengths = column.value_lengths().to_numpy(zero_copy_only=False)
+    if (lengths != n_features).any():  # of a null it is NaN
+        row = int((lengths != n_features).argmax())
+        length = "null" if np.isnan(lengths[row]) else f"of {lengths[row]:.0f} numbers"
+        raise DataError(
+            f"an array of the column is {length}, others have {n_features}: give each row as many"
+        )
+    values: FloatArray = _numbers(column.flatten()).reshape(-1, n_features)
+    return values
+
+
+def _numbers(column: Any) -> NDArray[Any]:
+    """Return an Arrow column of float32 or float64; nulls are NaN."""
+    values: NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _runs(batches: Iterable[Records], n_rows: int) -> Iterator[Records]:
+    """Yield the same rows in runs of ``n_rows``; the last may be shorter."""
+    held: list[Records] = []
+    count = 0
+    for records in batches:
+        held.append(records)
+        count += len(records)
+        if count < n_rows:
+            continue
+        joined = np.concatenate(held)
+        whole = count // n_rows * n_rows
+        yield from (joined[start : start + n_rows] for start in range(0, whole, n_rows))
+        held, count = [joined[whole:]], count - whole
+    if count:
+        yield np.concatenate(held)
+
+
+def _first_bad(records: Records) -> tuple[int | None, int | None, float | None]:
+    """Return row, column and value of the first value that is not finite."""
+    X = records["X"]
+    finite = np.isfinite(X)
+    if finite.all():
+        return None, None, None
+    row, column = divmod(int(finite.argmin()), X.shape[1])
+    return row, column, float(X[row, column])
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Cut packed rows into pieces of logical blocks, each with the key of the Spark partition where it belongs.
+
+    Attributes
+    ----------
+    packed, cut : Layout
+        Of the rows that come and go: weights may be new.
+    starts : mapping of int to int
+        The number of the first row of each Spark partition.
+    block_rows : int
+    group : int
+        Blocks of one Spark partition.
+    keys : ndarray of int
+        The key of each group.
+    weight : ndarray of shape (N,), or None
+        New weights of all rows.
+    """
+
+    packed: Layout
+    cut: Layout
+    starts: Mapping[int, int]
+    block_rows: int
+    group: int
+    keys: IntArray
+    weight: Float64Array | None = field(default=None, repr=False)
+
+    def __call__(self, batches: Batches) -> Iterator[Any]:
+        for part, first, value in _values(batches, "part", "first", "records"):
+            if part.as_py() not in self.starts:
+                raise DataError(_CHANGED)
+            start = self.starts[part.as_py()] + first.as_py()
+            records = self.packed.of_bytes(value)
+            if self.cut != self.packed or self.weight is not None:
+                stop = start + len(records)
+                weight = None if self.weight is None else self.weight[start:stop]
+                records = self.cut.records(records["X"], weight)
+            yield from self._pieces(start, records)
+
+    def _pieces(self, start: int, records: Records) -> Iterator[Any]:
+        done = 0
+        while done < len(records):
+            block, first = divmod(start + done, self.block_rows)
+            piece = records[done : done + self.block_rows - first]
+            key = int(self.keys[block // self.group])
+            yield _batch(CUT, [key, block, first, piece.tobytes()])
+            done += len(piece)
+
+
+@dataclass(frozen=True)
+class ReadBlocks:
+    """Read logical blocks from the pieces of a Spark partition, which come in the order of their rows.
+
+    Attributes
+    ----------
+    layout : Layout
+    block_rows : int
+    n_rows : int
+        N, of all blocks.
+    begin : int
+        The block that counts as the first.
+    """
+
+    layout: Layout
+    block_rows: int
+    n_rows: int
+    begin: int = 0
+
+    def __call__(self, batches: Batches) -> Iterator[tuple[int, ArrayPartition]]:
+        """Yield the number of each block, counted from ``begin``, and a partition that holds its rows."""
+        held: list[Records] = []
+        count = 0
+        for index, value in _values(batches, "block", "records"):
+            block = index.as_py()
+            held.append(self.layout.of_bytes(value))
+            count += len(held[-1])
+            if count == min(self.block_rows, self.n_rows - block * self.block_rows):
+                records = held[0] if len(held) == 1 else np.concatenate(held)
+                yield block - self.begin, self.layout.partition(records)
+                held, count = [], 0
+        if held:
+            raise DataError(_CHANGED)
+
+
+@dataclass(frozen=True)
+class Take:
+    """Take X or weight of some of the packed rows.
+
+    Attributes
+    ----------
+    layout : Layout
+    starts : mapping of int to int
+        The number of the first row of each Spark partition.
+    name : {"X", "weight"}
+    rows : ndarray of int, or None
+        Numbers of rows, ascending; None for all.
+    """
+
+    layout: Layout
+    starts: Mapping[int, int]
+    name: str
+    rows: IntArray | None = field(default=None, repr=False)
+
+    def __call__(self, batches: Batches) -> Iterator[Any]:
+        for part, first, value in _values(batches, "part", "first", "records"):
+            start = self.starts[part.as_py()] + first.as_py()
+            records = self.layout.of_bytes(value)
+            values = records[self.name]
+            if self.rows is not None:
+                low, high = np.searchsorted(self.rows, [start, start + len(records)])
+                start, values = int(low), values[self.rows[low:high] - start]
+            if len(values):
+                yield _batch(TAKEN, [start, values.tobytes()])
+
+
+def _values(batches: Batches, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the Arrow values of some columns, row by row."""
+    for batch in batches:
+        yield from zip(*(batch.column(name) for name in names), strict=True)
+
+
+def _batch(schema: str, values: list[Any]) -> Any:
+    """Return a record batch of one row."""
+    import pyarrow as pa
+
+    kinds = {"int": pa.int32(), "long": pa.int64(), "double": pa.float64(), "binary": pa.binary()}
+    fields = [field.split() for field in schema.split(", ")]
+    arrays = [pa.array([value], kinds[kind]) for value, (_, kind) in zip(values, fields, strict=True)]
+    return pa.record_batch(arrays, names=[name for name, _ in fields])
