@@ -36,7 +36,7 @@ check: $(VENV)/.dependencies  ## lint, types, layers
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
 
-slow: install  ## the long tests, and all others with the NumPy kernel
+slow: install $(VENV)/.spark  ## the long tests, and all others with the NumPy kernel
 	$(BIN)/pytest -n auto -m slow $(ARGS)
 	GAUSSMIX_KERNEL=reference $(BIN)/pytest -n auto $(ARGS)
 
@@ -67,6 +67,12 @@ $(VENV)/.dependencies: pyproject.toml
 
 $(VENV)/.docs: $(VENV)/.dependencies
 	$(BIN)/python -m pip install -qq --group docs
+	@touch $@
+
+# Spark is 400 MB and runs on Java: its tests are skipped where either is missing.
+$(VENV)/.spark: $(VENV)/.dependencies
+	@if command -v java >/dev/null; then $(BIN)/python -m pip install -qq --group spark; \
+		else echo "make: no Java found: the tests of Spark are skipped"; fi
 	@touch $@
 
 # The package itself, as a user gets it: a wheel, installed. CMake's files stay in build/, so that only the C++

@@ -1,4 +1,7 @@
-"""Where work runs: map a task over items and add the results in a fixed order."""
+"""Where work runs: map a task over items and add the results in a fixed order.
+
+Executors on clusters, such as :class:`gaussmix.executor.dask.DaskExecutor`, are imported from their own modules.
+"""
 
 from __future__ import annotations
 

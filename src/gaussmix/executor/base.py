@@ -48,7 +48,16 @@ def pairwise_sum(results: Iterable[Sum]) -> Sum:
 
 
 class Executor(ABC):
-    """Runs a task on every item. It knows ``+`` and nothing of sources or models."""
+    """Runs a task on every item. It knows ``+`` and nothing of sources or models.
+
+    The task may run in another process: what it does is seen in what it returns and nowhere else. Tasks that write
+    to arrays of this process, and those too small to be sent, are for ``executor.local``.
+    """
+
+    @property
+    def local(self) -> Executor:
+        """The executor whose tasks run in this process."""
+        return self
 
     @abstractmethod
     def map_reduce(self, task: Callable[[Item], Sum], items: Sequence[Item]) -> Sum:
@@ -61,3 +70,6 @@ class Executor(ABC):
         items : sequence
             At least one.
         """
+
+    def release(self) -> None:  # noqa: B027  # most keep nothing
+        """Let go of what is kept of items from one pass to the next."""

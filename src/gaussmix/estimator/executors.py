@@ -1,0 +1,87 @@
+"""From the ``executor`` parameter to the executor of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from gaussmix.errors import ParameterError
+from gaussmix.estimator.threads import executor_for
+from gaussmix.executor import Executor
+from gaussmix.source import Source
+
+ENGINES: dict[str, str] = {
+    "dask": "gaussmix.estimator.dask",
+    "pyspark": "gaussmix.estimator.spark",
+}
+"""The module that serves the collections of a package whose rows stay where they are, by the name of that package.
+
+It has ``executor(local) -> Executor`` for a source of that ``engine``, and ``evaluated(estimator, function, X)``,
+which gives the values of a function of ``model.evaluate`` for each row of a collection, as such a collection.
+"""
+
+
+@contextmanager
+def executing(n_jobs: int | None, executor: Any = None) -> Iterator[Executor]:
+    """Give an executor, and close it afterwards if it is not the user's own.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Threads of this process, counted as in ``n_threads``.
+    executor : {"dask"}, str, distributed.Client, Executor or None
+        None is for the threads, "dask" for the Dask client that is active; all other text is the address of a Dask
+        scheduler.
+
+    Raises
+    ------
+    ParameterError
+        If it is nothing of these, or no Dask client is active.
+    ExecutorError
+        If there is no scheduler at the address.
+    MissingDependencyError
+        If Dask is asked for and not installed.
+    """
+    threads = executor_for(n_jobs)
+    if executor is None:
+        yield threads
+    elif isinstance(executor, Executor):
+        try:
+            yield executor
+        finally:
+            executor.release()
+    elif _is_dask(executor):
+        from gaussmix.executor.dask import DaskExecutor
+
+        dask = DaskExecutor.connected(executor, local=threads)
+        try:
+            yield dask
+        finally:
+            dask.close()
+    else:
+        raise ParameterError(
+            f"executor={executor!r}: expected None for threads, 'dask', the address of a Dask scheduler such as "
+            "'tcp://127.0.0.1:8786', a distributed.Client, or an Executor"
+        )
+
+
+def beside(source: Source, executor: Executor) -> Executor:
+    """Return an executor that works where the rows are; ``executor`` itself where these come to it."""
+    if source.engine is None:
+        return executor
+    there: Executor = import_module(ENGINES[source.engine]).executor(executor)
+    return there
+
+
+def engine_of(X: Any) -> Any:
+    """Return the module that serves a collection, or None where rows are read into this process."""
+    module = ENGINES.get(type(X).__module__.partition(".")[0])
+    return None if module is None else import_module(module)
+
+
+def _is_dask(executor: Any) -> bool:
+    if isinstance(executor, str):
+        return executor == "dask" or "://" in executor
+    return type(executor).__module__.startswith("distributed.") and hasattr(executor, "nthreads")

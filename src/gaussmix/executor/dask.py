@@ -1,0 +1,340 @@
+"""Tasks on the workers of a Dask cluster.
+
+Items go to the workers once, in groups of neighbours, and stay there: a pass sends the task out, and one sum comes
+back. A group holds a power of two of items and starts at a multiple of it, so that its sum is a branch of
+the tree in which ``pairwise_sum`` adds: the bits are those of one thread, for any number of workers and groups.
+
+Nothing is lost with a worker. What it held is loaded again elsewhere, from the same items, and each sum is computed
+from scratch or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from operator import methodcaller
+from typing import Any, Final
+from uuid import uuid4
+
+from gaussmix.errors import ExecutorError, GaussmixError, MissingDependencyError, ParameterError
+from gaussmix.executor.base import Executor, Item, Sum, pairwise_sum
+from gaussmix.executor.blas import one_blas_thread
+from gaussmix.executor.local import Serial
+
+try:
+    import dask
+    import distributed
+    from distributed.protocol import pickle
+except ImportError as error:
+    raise MissingDependencyError("executor='dask' needs Dask: pip install 'gaussmix[dask]'") from error
+
+_TASKS_PER_THREAD: Final = (
+    4  # at most, and more than half of it: fewer leave threads idle at the end of a pass
+)
+_GROUP: Final = (
+    32  # items, at most: what a worker writes to its disk when memory runs short, it writes by groups
+)
+_FAN: Final = 16  # sums that a worker adds at once: a power of two
+_LARGE: Final = (
+    100_000  # bytes of a task that workers pass on to one another; smaller ones go out with each group
+)
+_KEPT: Final = 64  # sequences of items, at most, whose rows the workers keep
+_RETRIES: Final = 2  # of a task that raised: storage may fail for a moment, a bad file fails for ever
+_CONNECT: Final = 10.0  # seconds
+_LOOK: Final = 1.0  # seconds between two looks at whether there are workers, while nothing comes back
+_SHOWN: Final = 200  # characters of an item in a message
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """Hold items, and the futures of their groups on the workers."""
+
+    sequence: Sequence[Any]  # as it was given: the same one comes back in each iteration
+    items: list[Any]
+    starts: list[int]
+    groups: list[Any]
+
+    def holds(self, items: Sequence[Any]) -> bool:
+        """Return whether these are the items, and not others that are equal to them."""
+        if items is self.sequence:
+            return True
+        return len(items) == len(self.items) and all(map(_is, items, self.items))
+
+    def overlaps(self, other: set[int]) -> bool:
+        """Return whether some of the items are among those of these ids."""
+        return any(id(item) in other for item in self.items)
+
+
+class DaskExecutor(Executor):
+    """Runs tasks on the workers of a Dask cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Not an asynchronous one.
+    local : Executor, optional
+        For what does not go to the workers. Default: the calling thread.
+    prepare : callable, optional
+        Item -> what the workers keep of it in their memory. Default: ``item.resident()``.
+    retries : int, default=2
+        How often a task that raised is tried again. The death of a worker counts on Dask's own account, see its
+        configuration ``distributed.scheduler.allowed-failures``.
+    no_progress_timeout : float, default=60
+        Seconds without any worker after which the pass is given up.
+
+    Raises
+    ------
+    ParameterError
+        If the client is asynchronous.
+
+    Notes
+    -----
+    Task and items are pickled. An item that holds rows takes them along, and the scheduler keeps them for workers to
+    come: fine for what fits into the memory of this process. Items that only say where rows are cost nothing.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        *,
+        local: Executor | None = None,
+        prepare: Callable[[Any], Any] = methodcaller("resident"),
+        retries: int = _RETRIES,
+        no_progress_timeout: float = 60.0,
+    ) -> None:
+        if client.asynchronous:
+            raise ParameterError("the Dask client is asynchronous: pass distributed.Client(address) instead")
+        self.client = client
+        self.retries = retries
+        self.no_progress_timeout = no_progress_timeout
+        self._local = Serial() if local is None else local
+        self._prepare = prepare
+        self._kept: list[_Kept] = []
+        self._own_client = False
+
+    @classmethod
+    def connected(
+        cls, where: Any, *, local: Executor | None = None, timeout: float = _CONNECT
+    ) -> DaskExecutor:
+        """Return an executor on the cluster of a client or address.
+
+        Parameters
+        ----------
+        where : str or distributed.Client
+            "dask" is the client that is active; all other text is the address of a scheduler.
+        local : Executor, optional
+        timeout : float, default=10
+            Seconds to wait for a scheduler at the address.
+
+        Raises
+        ------
+        ExecutorError
+            If there is no scheduler at the address.
+        ParameterError
+            If there is no active client.
+        """
+        if where == "dask":
+            try:
+                where = distributed.default_client()
+            except ValueError as error:
+                raise ParameterError(
+                    "executor='dask' needs an active client: create a distributed.Client first, or pass the "
+                    "scheduler's address, such as 'tcp://127.0.0.1:8786'"
+                ) from error
+        if not isinstance(where, str):
+            return cls(where, local=local)
+        executor = cls(_client_of(where, timeout), local=local)
+        executor._own_client = True
+        return executor
+
+    @property
+    def local(self) -> Executor:
+        return self._local
+
+    def map_reduce(self, task: Callable[[Item], Sum], items: Sequence[Item]) -> Sum:
+        if len(items) < 2:  # a single block: the way there and back would only cost time
+            return self._local.map_reduce(task, items)
+        try:
+            total: Sum = self._total(task, self._keep(items))
+            return total
+        except BaseException as error:
+            self.release()  # of what has failed or was interrupted, nothing may stay
+            explained = self._explained(error)
+            if explained is error:
+                raise
+            raise explained from error
+
+    def release(self) -> None:
+        self._kept.clear()
+
+    def close(self) -> None:
+        """Let the workers forget their rows; a client that was made from an address is closed."""
+        self.release()
+        if self._own_client:
+            self.client.close()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DaskExecutor:
+        return self  # a connection is shared by the clones of an estimator
+
+    def _keep(self, items: Sequence[Any]) -> _Kept:
+        """Return the items on the workers; those of others that have the same items are released."""
+        for kept in self._kept:
+            if kept.holds(items):
+                return kept
+        listed = list(items)
+        ids = set(map(id, listed))
+        self._kept = [kept for kept in self._kept if not kept.overlaps(ids)][1 - _KEPT :]
+        size = group_size(len(listed), self._n_threads_soon())
+        starts = list(range(0, len(listed), size))
+        groups = self._submitted(
+            "load",
+            _prepared,
+            [listed[start : start + size] for start in starts],
+            starts,
+            prepare=self._prepare,
+            n_items=len(listed),
+        )
+        self._kept.append(_Kept(items, listed, starts, groups))
+        return self._kept[-1]
+
+    def _total(self, task: Callable[[Any], Any], kept: _Kept) -> Any:
+        """Return the sum of the task over all items, which the workers add up among themselves."""
+        shared = task
+        if len(pickle.dumps(task)) > _LARGE:
+            shared = self._submitted("task", _itself, [task])[0]
+        sums = self._submitted("sum", _sum, kept.groups, kept.starts, task=shared, n_items=len(kept.items))
+        while len(sums) > 1:
+            parts = [sums[start : start + _FAN] for start in range(0, len(sums), _FAN)]
+            sums = self._submitted("add", pairwise_sum, parts)
+        return self._result(sums[0])
+
+    def _submitted(
+        self, verb: str, function: Callable[..., Any], *arguments: list[Any], **options: Any
+    ) -> Any:
+        """Return the futures of a function over lists of arguments."""
+        token = uuid4().hex
+        # Dask advises against large graphs; rows that only this process has do not get there otherwise.
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
+            return self.client.map(
+                function,
+                *arguments,
+                key=[f"gaussmix-{verb}-{token}-{number}" for number in range(len(arguments[0]))],
+                pure=False,
+                retries=self.retries,
+                **options,
+            )
+
+    def _n_threads(self) -> int:
+        """Return the number of threads of all workers, 0 without workers."""
+        if self.client.status != "running":  # asking would wait until it has given up to connect again
+            raise self._lost()
+        return int(sum(self.client.nthreads().values()))
+
+    def _n_threads_soon(self) -> int:
+        """Return the number of threads of all workers, waiting for the first one."""
+        if not self._n_threads():
+            try:
+                self.client.wait_for_workers(1, timeout=self.no_progress_timeout)
+            except TimeoutError as error:
+                raise self._no_workers() from error
+        return max(1, self._n_threads())
+
+    def _result(self, future: Any) -> Any:
+        """Return a future's result; wait for it as long as there are workers."""
+        look = min(_LOOK, self.no_progress_timeout / 4)
+        without = 0.0  # seconds
+        while True:
+            try:
+                return future.result(timeout=look)
+            except TimeoutError:
+                without = 0.0 if self._n_threads() else without + look
+                if without >= self.no_progress_timeout:
+                    raise self._no_workers() from None
+
+    def _no_workers(self) -> ExecutorError:
+        return ExecutorError(
+            f"the Dask cluster at {self._address()} has had no workers for {self.no_progress_timeout:g} s: start "
+            "some, and fit again or resume from the checkpoint"
+        )
+
+    def _lost(self) -> ExecutorError:
+        return ExecutorError(
+            f"the connection to the Dask scheduler at {self._address()} was lost: start the cluster again, and fit "
+            "again or resume from the checkpoint"
+        )
+
+    def _address(self) -> str:
+        return str(self.client.scheduler.address) if self.client.scheduler else "an unknown address"
+
+    def _explained(self, error: BaseException) -> BaseException:
+        """Return what is to be raised of what Dask has raised."""
+        if isinstance(error, GaussmixError) or not isinstance(error, Exception):
+            return error
+        if isinstance(error, distributed.KilledWorker):
+            return ExecutorError(
+                f"{error.allowed_failures + 1} workers died one after the other at the same partitions (task "
+                f"{error.task}): give the workers more memory, or look for the reason in their logs"
+            )
+        if isinstance(error, CancelledError | OSError) or self.client.status != "running":
+            return self._lost()
+        return ExecutorError(
+            f"the workers of the Dask cluster at {self._address()} failed ({type(error).__name__}: {error}): they "
+            "need the same versions of gaussmix and of Python as this process"
+        )
+
+
+def group_size(n_items: int, n_threads: int) -> int:
+    """Return how many items go together: a power of two that gives each thread a few groups."""
+    size = 1
+    while size < _GROUP and -(-n_items // size) > _TASKS_PER_THREAD * n_threads:
+        size *= 2
+    return size
+
+
+def _client_of(address: str, timeout: float) -> Any:
+    """Return a client of the scheduler at an address, which does not become the active one."""
+    client = distributed.Client.__new__(distributed.Client)
+    try:
+        client.__init__(address, timeout=timeout, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        client.close()  # at hand, and not left to a later collection of garbage, which may wait for a dead thread
+        raise ExecutorError(
+            f"there is no Dask scheduler at {address!r} ({error}): start one with the command dask scheduler, or "
+            "pass the address that it prints"
+        ) from error
+    return client
+
+
+def _prepared(group: list[Any], start: int, *, prepare: Callable[[Any], Any], n_items: int) -> list[Any]:
+    """Return what a worker keeps of a group: a task of Dask."""
+    return list(_each(prepare, group, start, n_items))
+
+
+def _sum(group: list[Any], start: int, *, task: Callable[[Any], Any], n_items: int) -> Any:
+    """Return the sum over a group: a task of Dask."""
+    with one_blas_thread():
+        return pairwise_sum(_each(task, group, start, n_items))
+
+
+def _each(function: Callable[[Any], Any], items: Iterable[Any], start: int, n_items: int) -> Iterator[Any]:
+    """Yield what a function gives for each item; an error names the item."""
+    for number, item in enumerate(items, start):
+        try:
+            yield function(item)
+        except GaussmixError:  # says itself what it is about
+            raise
+        except Exception as error:
+            raise ExecutorError(
+                f"partition {number} of {n_items} failed on a worker: {type(error).__name__}: {error}; it is "
+                f"{repr(item)[:_SHOWN]}"
+            ) from error
+
+
+def _itself(task: Any) -> Any:
+    """Return the task: a task of Dask, whose result workers hand on to one another."""
+    return task
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other

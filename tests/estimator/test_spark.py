@@ -1,0 +1,202 @@
+"""Fits and predictions of Spark DataFrames, by Spark's own workers on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from gaussmix import GaussianMixture
+from gaussmix.errors import DataError
+from gaussmix.executor import Serial
+from gaussmix.fit import EStep
+from gaussmix.model import Mixture
+from gaussmix.source import ArraySource, as_source
+
+pytest.importorskip("pyspark", reason="pyspark is not installed")
+if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+    pytest.skip("there is no Java", allow_module_level=True)
+
+from gaussmix.estimator.spark import executor, spark_udf
+from gaussmix.source import spark as spark_source
+
+pytestmark = [
+    pytest.mark.timeout(600),  # Spark starts in a quarter of a minute, and in more on a busy machine
+    pytest.mark.xdist_group("spark"),  # one Java is enough
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:Best performing initialization did not converge"),
+]
+
+N, D, K = 9_000, 3, 3
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(N, D)) + 6.0 * RNG.integers(0, K, size=(N, 1))
+NAMES = [f"x{d}" for d in range(D)]
+SETTINGS: dict[str, Any] = {"n_components": K, "means_init": X[:K], "tol": 0.0, "max_iter": 4}
+
+Session = Any
+Frames = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    builder = SparkSession.builder.master("local[2,4]").config("spark.ui.enabled", "false")
+    for name in ("spark.driver.host", "spark.driver.bindAddress"):
+        builder = builder.config(name, "127.0.0.1")
+    started = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def frames(session: Session, monkeypatch: pytest.MonkeyPatch) -> Frames:
+    """Return a maker of DataFrames whose rows stay in Spark, in blocks of 1,152."""
+    monkeypatch.setattr(spark_source, "COLLECTED_VALUES", 0)
+    monkeypatch.setattr("gaussmix.source.blocks._WORK", 1.0)
+
+    def frame(values: Any = X, n_partitions: int = 2, first: int = 0) -> Any:
+        columns = {name: values[:, d] for d, name in enumerate(NAMES)} | {"order": np.arange(len(values))}
+        made = session.createDataFrame(pa.table(columns)).repartitionByRange(n_partitions, "order")
+        return made.sortWithinPartitions("order").filter(f"order >= {first}").drop("order")
+
+    return frame
+
+
+@pytest.fixture
+def in_memory(monkeypatch: pytest.MonkeyPatch) -> GaussianMixture:
+    monkeypatch.setattr("gaussmix.source.blocks._WORK", 1.0)
+    return GaussianMixture(**SETTINGS).fit(X)
+
+
+@pytest.mark.parametrize(
+    "n_partitions", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(8, marks=pytest.mark.slow)]
+)
+def test_a_fit_has_the_bits_of_one_in_memory(
+    frames: Frames, in_memory: GaussianMixture, n_partitions: int
+) -> None:
+    model = GaussianMixture(**SETTINGS).fit(frames(n_partitions=n_partitions))
+    np.testing.assert_array_equal(model.covariances_, in_memory.covariances_)
+    assert model.lower_bounds_ == in_memory.lower_bounds_
+    assert list(model.feature_names_in_) == NAMES
+
+
+def test_rows_are_taken_and_blocks_loaded_as_of_an_array(frames: Frames) -> None:
+    source, array = as_source(frames(n_partitions=4, first=5_000)), ArraySource(X[5_000:])
+    rows = np.array([0, 7, 7, 2_500, 3_999])
+    np.testing.assert_array_equal(source.take(rows), array.take(rows))
+    np.testing.assert_array_equal(source.partitions(300)[-1].load()[0], array.partitions(300)[-1].load()[0])
+
+
+def test_a_run_of_blocks_is_summed_as_of_an_array(frames: Frames) -> None:
+    task = EStep(Mixture.from_parameters(np.full(K, 1 / K), X[:K], np.ones((K, D)), "diag"))
+    there, here = as_source(frames()).partitions(300)[3:20], ArraySource(X).partitions(300)[3:20]
+    total = executor(Serial()).map_reduce(task, there)
+    np.testing.assert_array_equal(total.buffer, Serial().map_reduce(task, here).buffer)
+
+
+@pytest.mark.slow
+def test_weights_are_a_column_or_an_array(frames: Frames) -> None:
+    weight = np.arange(1.0, N + 1)
+    expected = GaussianMixture(**SETTINGS).fit(X, sample_weight=weight).means_
+    from_here = GaussianMixture(**SETTINGS).fit(frames(), sample_weight=weight).means_
+    column = frames().selectExpr("*", "row_number() OVER (ORDER BY monotonically_increasing_id()) AS w")
+    from_there = GaussianMixture(**SETTINGS).fit(column, sample_weight="w").means_
+    np.testing.assert_array_equal(from_here, expected)
+    np.testing.assert_array_equal(from_there, expected)
+
+
+def test_a_value_that_is_missing_is_named(frames: Frames) -> None:
+    holed = X.copy()
+    holed[7_654, 1] = np.nan
+    with pytest.raises(DataError, match="row 7654, column 'x1' is NaN or null"):
+        GaussianMixture(K).fit(frames(holed, 3))
+
+
+def test_predictions_are_columns_of_the_same_values(frames: Frames, in_memory: GaussianMixture) -> None:
+    model = GaussianMixture(**SETTINGS).fit(frames())
+    frame = model.score_samples(model.predict_proba(model.predict(frames().selectExpr("'a' AS key", "*"))))
+    table = frame.toArrow()
+    np.testing.assert_array_equal(table["prediction"], in_memory.predict(X))
+    np.testing.assert_array_equal(np.stack(table["probability"].to_numpy()), in_memory.predict_proba(X))
+    np.testing.assert_array_equal(table["log_density"], in_memory.score_samples(X))
+    assert model.score(frames()) == in_memory.score(X)
+
+
+def test_a_model_of_an_array_is_a_function_of_columns(frames: Frames, in_memory: GaussianMixture) -> None:
+    cluster = spark_udf(in_memory)
+    frame = frames().selectExpr("*", "array(x0, x1, x2) AS x")
+    table = frame.select(cluster(*NAMES).alias("of_columns"), cluster("x").alias("of_arrays")).toArrow()
+    for column in table.columns:
+        np.testing.assert_array_equal(column, in_memory.predict(X))
+
+
+@pytest.mark.slow
+def test_a_column_of_vectors_is_the_rows(frames: Frames, in_memory: GaussianMixture) -> None:
+    from pyspark.ml.feature import VectorAssembler
+
+    frame = VectorAssembler(inputCols=NAMES, outputCol="features").transform(frames()).select("features")
+    model = GaussianMixture(**SETTINGS).fit(frame)
+    np.testing.assert_array_equal(model.means_, in_memory.means_)
+    np.testing.assert_array_equal(model.predict(frame).toArrow()["prediction"], in_memory.predict(X))
+
+
+def test_few_rows_come_to_the_driver(session: Session) -> None:
+    holed = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]])
+    frame = session.createDataFrame(pa.table({"a": holed[:, 0], "b": holed[:, 1]}))
+    source = as_source(frame, missing=True)
+    assert (type(source), source.incomplete) == (ArraySource, True)
+    np.testing.assert_array_equal(source.take(np.arange(3)), holed)
+
+
+def test_columns_that_are_no_numbers_are_refused(session: Session) -> None:
+    with pytest.raises(DataError, match="not numeric: 'b'"):
+        as_source(session.createDataFrame([(1.0, "x")], ["a", "b"]))
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_replaced_and_the_bits_stay(frames: Frames, tmp_path: Path) -> None:
+    step = EStep(Mixture.from_parameters(np.full(K, 1 / K), X[:K], np.ones((K, D)), "diag"))
+    mark = tmp_path / "died"
+
+    def dies_once(partition: Any) -> Any:  # inside the test, so that workers need not import this file
+        try:
+            mark.touch(exist_ok=False)
+        except FileExistsError:
+            return step(partition)
+        os._exit(1)
+
+    total = executor(Serial()).map_reduce(dies_once, as_source(frames()).partitions(300))
+    assert mark.exists()
+    np.testing.assert_array_equal(
+        total.buffer, Serial().map_reduce(step, ArraySource(X).partitions(300)).buffer
+    )
+
+
+@pytest.mark.slow
+def test_spark_forgets_the_rows_of_a_source_that_is_gone(frames: Frames, session: Session) -> None:
+    stored = session.sparkContext._jsc.getPersistentRDDs
+    before = set(stored())
+
+    def count(partition: Any) -> int:
+        return len(partition.load()[0])
+
+    source = as_source(frames())
+    assert executor(Serial()).map_reduce(count, source.partitions(300)) == N
+    made = set(stored()) - before
+    assert len(made) == 2
+    del source
+    deadline = time.monotonic() + 30
+    while made & set(stored()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not made & set(stored())
