@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from gaussmix.fit import (
     Task,
     levels,
     sample_rows,
+    schedule,
     search_samples,
     search_start,
     start_from_labels,
 )
-from gaussmix.fit.schedule import _nested_samples
+from gaussmix.fit.schedule import _drawn, _nested_samples, run_length
 from gaussmix.source import ArraySource
 
 from ..mixtures import flat, make_mixture
@@ -63,6 +65,58 @@ def test_a_sample_has_rows_of_positive_weight():
     source = ArraySource(np.arange(10_000.0)[:, None], weight)
     sample = sample_rows(source, 10, np.random.default_rng(0))
     assert sample.sample_weight.sum() > 0
+
+
+def many(n_rows, n_features):
+    """Return what stands for a source of so many rows, which nobody loads."""
+    return SimpleNamespace(n_rows=n_rows, n_features=n_features)
+
+
+def test_rows_that_memory_holds_are_drawn_one_by_one():
+    assert run_length(many(2**24, 8), 500_000) == 1
+
+
+def test_rows_of_a_disk_are_drawn_in_runs_of_which_there_are_many():
+    assert run_length(many(2**24 + 1, 8), 500_000) == 64
+    assert run_length(many(2**24 + 1, 8), 20_000) == 4
+    assert run_length(many(2**24 + 1, 8), 1000) == 1
+
+
+@given(n_rows=st.integers(1, 10**6), share=st.floats(0, 1), run=st.integers(1, 64))
+@settings(deadline=None, max_examples=100)
+def test_runs_are_consecutive_distinct_and_spread_over_all(n_rows, share, run):
+    wanted = max(1, min(int(share * n_rows), 5000))
+    rows = _drawn(n_rows, wanted, run, np.random.default_rng(0))
+    assert wanted * (1 - 1 / run) <= len(rows) <= wanted
+    assert rows[0] >= 0
+    assert rows[-1] < n_rows
+    assert (np.diff(rows) > 0).all()
+    stretches = -(-wanted // run)
+    gaps = np.diff(np.concatenate([[-1], rows, [n_rows]]))
+    assert gaps.max() <= 2 * (n_rows / stretches + 1)
+
+
+def test_all_rows_are_drawn_in_runs_too():
+    np.testing.assert_array_equal(_drawn(1000, 1000, 64, np.random.default_rng(0)), np.arange(1000))
+
+
+def test_runs_of_sorted_rows_lead_to_as_good_a_start(monkeypatch):
+    X = make_mixture(spread=2.0).sample(60_000, np.random.default_rng(0))[
+        0
+    ]  # in the order of their components
+    scores = []
+    for longest in (1, 64):
+        monkeypatch.setattr(schedule, "_VALUES_IN_MEMORY", 0)
+        monkeypatch.setattr(schedule, "_LEAST_RUNS", 100)
+        monkeypatch.setattr(schedule, "_LONGEST_RUN", longest)
+        best = search_start(
+            Task(ArraySource(X), 3, FAMILIES["full"], flat(2), X.std(axis=0)),
+            "low",
+            Serial(),
+            np.random.default_rng(0),
+        )
+        scores.append(best[0].log_prob(X).mean())
+    assert scores[1] > scores[0] - 2e-3
 
 
 def k_means_start(source, rng):

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Final, Protocol
 
 import numpy as np
 
+from gaussmix.estimator.journal import Found, Journal
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.starter import Starter
-from gaussmix.fit import Convergence, FitResult, Optima, fit_em, is_spurious, levels, rank, search_samples
+from gaussmix.fit import (
+    SETTLED,
+    Convergence,
+    FitResult,
+    Optima,
+    fit_em,
+    fit_incremental,
+    is_spurious,
+    levels,
+    rank,
+    search_samples,
+)
+from gaussmix.fit.em import LoopState
 from gaussmix.model import Mixture
 
 # Searches after the first where values are missing: what was filled in for that one knew nothing of clusters.
@@ -70,6 +83,7 @@ class Training:
     acceleration: str | None
     assignment: str
     effort: str
+    journal: Journal = field(default_factory=Journal)
 
     def best_of(self, starter: Starter, rng: np.random.Generator, n_init: int) -> Trained:
         """Return the run of highest lower bound among ``n_init`` starts, if possible one without collapses."""
@@ -110,11 +124,28 @@ class Training:
 
     def _found(self, starter: Starter, rng: np.random.Generator) -> Trained:
         """Return the run from one start."""
+        record = self.journal.begin(lambda rng: self._opening(starter, rng), rng)
+        if record.result is not None:
+            self.observer.end(record.result)
+            return Trained(record.result, record.optima)
+        return self._run(record.start, record.optima, resumed=record.state)
+
+    def _opening(self, starter: Starter, rng: np.random.Generator) -> Found:
+        """Return where a run starts, and what a search has seen on the way."""
         if starter.searches and self.max_iter > 0:
-            model, optima = starter.search(self.effort, rng)
+            model, optima = self._swept(*starter.search(self.effort, rng))
         else:
             model, optima = self._start(starter, rng), None
-        return self._run(model if starter.numbered else self.problem.numbered(model), optima)
+        return model if starter.numbered else self.problem.numbered(model), optima
+
+    def _swept(self, model: Mixture, optima: Optima | None) -> Found:
+        """Return where incremental EM leads from the end of a search, if there are enough rows for it."""
+        if optima is None or self.acceleration is None or self.assignment == "hard":
+            return model, optima
+        problem = self.problem
+        model, bounds = fit_incremental(model, problem.partitions, problem.executor, max_iter=self.max_iter)
+        n_passes, n_sweeps = optima.n_passes + len(bounds), max(len(bounds) - 1, 0)
+        return model, replace(optima, n_passes=n_passes, n_sweeps=n_sweeps)
 
     def _start(self, starter: Starter, rng: np.random.Generator) -> Mixture:
         """Return a start, where rows abound the best of several, refined on samples."""
@@ -123,10 +154,16 @@ class Training:
         sizes = levels(source.n_rows, source.n_features, n_parameters)
         if not (sizes and starter.random and K > 1 and self.max_iter > 0):
             return starter(source, rng)
-        executor = self.problem.executor
+        executor = self.problem.executor.local
         return search_samples(starter, source, sizes, executor, rng, tol=self.tol, max_iter=self.max_iter)
 
-    def _run(self, model: Mixture, optima: Optima | None, convergence: Convergence | None = None) -> Trained:
+    def _run(
+        self,
+        model: Mixture,
+        optima: Optima | None,
+        convergence: Convergence | None = None,
+        resumed: LoopState | None = None,
+    ) -> Trained:
         result = fit_em(
             model,
             self.problem.partitions,
@@ -138,6 +175,10 @@ class Training:
             assignment=self.assignment,
             on_iteration=self.observer.iteration if self.observer.listens else None,
             convergence=convergence,
+            n_before=SETTLED if optima is not None and optima.n_sweeps else 0,
+            resumed=resumed,
+            on_state=self.journal.on_state,
         )
+        self.journal.end(result)
         self.observer.end(result)
         return Trained(result, optima)

@@ -7,6 +7,7 @@ from gaussmix.fit.convergence import Convergence
 from gaussmix.fit.degenerate import POLICIES, Collapse
 from gaussmix.fit.effort import EFFORTS
 from gaussmix.fit.em import EStep, FitResult, fit_em
+from gaussmix.fit.incremental import SETTLED, fit_incremental
 from gaussmix.fit.initialization import (
     STARTS,
     Sample,
@@ -21,6 +22,7 @@ from gaussmix.fit.spurious import is_spurious, least_eigenvalue_ratios
 __all__ = [
     "ACCELERATIONS",
     "EFFORTS",
+    "SETTLED",
     "POLICIES",
     "STARTS",
     "Collapse",
@@ -31,6 +33,7 @@ __all__ = [
     "Sample",
     "Task",
     "fit_em",
+    "fit_incremental",
     "is_spurious",
     "least_eigenvalue_ratios",
     "levels",

@@ -36,7 +36,16 @@ _ROUNDING: Final = 1e-11  # nats a row: what a bound may fall by rounding alone
 
 
 class Acceleration(ABC):
-    """Propose where an iteration begins, and hear how it went."""
+    """Propose where an iteration begins, and hear how it went.
+
+    Parameters
+    ----------
+    n_before : int
+        Iterations that lie behind the start.
+    """
+
+    def __init__(self, n_before: int = 0) -> None:
+        self._total = n_before  # strides so far
 
     @abstractmethod
     def leap(self, model: Mixture) -> Mixture | None:
@@ -67,10 +76,10 @@ class Plain(Acceleration):
 class Leaps(Acceleration):
     """Leap along the series of EM's steps, as the module says."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_before: int = 0) -> None:
+        super().__init__(n_before)
         self._path: list[Mixture] = []  # the last three points at most, one stride apart
         self._stride = 0  # iterations from one to the next
-        self._total = 0  # strides so far
         self._bound = -np.inf
         self._gain = np.inf  # of one iteration, in nats a row
         self._longest = _FIRST_LEAP

@@ -15,8 +15,10 @@ import numpy as np
 
 from gaussmix import kernel
 from gaussmix.covariance import CovarianceFamily
+from gaussmix.covariance.sparse_rows import moments_given as moments_of_sparse
 from gaussmix.executor import pairwise_sum
 from gaussmix.fit.k_means import k_means, k_means_plus_plus, nearest
+from gaussmix.linalg import is_sparse
 from gaussmix.model import Mixture
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Moments, Scatter, buffer_size
 from gaussmix.prior import Prior
@@ -153,7 +155,8 @@ def moments_of_responsibilities(
     ``given`` is ``(X, responsibilities, reference) -> Moments`` for scatter that no kernel makes.
     """
     first_rows, _ = blocks[0].load()
-    reference = np.repeat(first_rows.mean(axis=0, dtype=np.float64)[None], n_components, axis=0)
+    first_mean = np.asarray(first_rows.mean(axis=0, dtype=np.float64))
+    reference = np.repeat(first_mean[None], n_components, axis=0)
     for kind in (TRACE, scatter):  # about the blocks' mean for the means, then about the means
         parts = _responsible(blocks, responsibilities, rows_of)
         one = partial(_given, scatter=kind) if kind is TRACE or given is None else given
@@ -170,10 +173,10 @@ def _responsible(
     start = 0
     for block in blocks:
         X, weight = block.load()
-        part = responsibilities[start : start + len(X)]
+        part = responsibilities[start : start + X.shape[0]]
         shares = np.asarray(part, np.float64) if rows_of is None else rows_of[part]
         yield X, np.ascontiguousarray(shares if weight is None else shares * weight[:, None])
-        start += len(X)
+        start += X.shape[0]
 
 
 # Which kernel gives a scatter, what it accumulates, and how that is reduced to the scatter.
@@ -190,9 +193,14 @@ def _given(
 ) -> Moments:
     function, accumulated, reduce = _GIVEN[scatter.name]
     K, D = reference.shape
-    rounded = reference.astype(X.dtype).astype(np.float64)
-    out = np.empty(buffer_size(accumulated, K, D))
-    function(X, responsibilities, rounded, out)
+    if is_sparse(X) and accumulated is DIAGONAL:
+        rounded = reference
+        out = moments_of_sparse(X, responsibilities, reference).buffer
+    else:
+        X = X.toarray() if is_sparse(X) else X  # type: ignore[attr-defined]  # blocks of few features
+        rounded = reference.astype(X.dtype).astype(np.float64)
+        out = np.empty(buffer_size(accumulated, K, D))
+        function(X, responsibilities, rounded, out)
     second = reduce(Moments(out, rounded, accumulated).second)
     head = out[: buffer_size(scatter, K, D) - second.size]
     return Moments(np.concatenate([head, second.ravel()]), rounded, scatter)

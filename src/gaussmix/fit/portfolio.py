@@ -113,6 +113,8 @@ class Portfolio:
     def white(self) -> Float64Array:
         """Rows whitened by their covariance, (n, at most D)."""
         Z = self.raw[self.subset]
+        if Z.shape[1] > _MOST_WHITENED:
+            return self.raw
         return _whitened(self.raw, np.cov(Z, rowvar=False).reshape(Z.shape[1], -1))
 
     @cached_property
@@ -123,10 +125,10 @@ class Portfolio:
         known; a few rounds, since neighbours are found in the whitened data.
         """
         Z = self.raw[self.subset]
-        view, covariance = Z, np.eye(Z.shape[1])
-        n_neighbours = min(max(_NEIGHBOURS, Z.shape[1] + 1), len(Z) - 1)
         if Z.shape[1] > _MOST_WHITENED:
             return self.raw
+        view, covariance = Z, np.eye(Z.shape[1])
+        n_neighbours = min(max(_NEIGHBOURS, Z.shape[1] + 1), len(Z) - 1)
         for _ in range(_WHITENING_ROUNDS):
             neighbours = np.asarray(cKDTree(view).query(view, n_neighbours + 1)[1])[:, 1:]
             differences = (Z[:, None, :] - Z[neighbours]).reshape(-1, Z.shape[1])

@@ -26,7 +26,7 @@ from gaussmix.model import Mixture
 from gaussmix.prior import Prior
 from gaussmix.source import ArraySource, Source
 from gaussmix.source.blocks import block_rows
-from gaussmix.types import Float64Array
+from gaussmix.types import Float64Array, IntArray
 
 _LEAST_ROWS: Final = 5_000
 _ROWS_PER_PARAMETER: Final = 10  # with fewer, small components have no rows in the sample
@@ -38,28 +38,59 @@ _FINAL_ITERATIONS: Final = 40
 _ORDER_DIGITS: Final = 6  # of a standard deviation: means that agree so far are ordered by the next feature
 _LATER_ROUNDS: Final = 4  # of moves on the second sample
 _LEVEL_ITERATIONS: Final = 200  # of each level: what is left, the next one does
+_VALUES_IN_MEMORY: Final = 2**27  # 1 GiB of float64: more may come from a disk
+_LONGEST_RUN: Final = 64  # rows of a sample side by side: a page or two of a file
+_LEAST_RUNS: Final = 4_096  # of a sample, as neighbours may be alike
 _LEVEL_TOL: Final = 1e-2  # total log-likelihood (nats) worth chasing on a sample, which is one of many
 
 MakeStart = Callable[[Source, np.random.Generator], Mixture]
 
 
 def sample_rows(source: Source, n_rows: int, rng: np.random.Generator) -> Source:
-    """Return a source of ``n_rows`` rows of positive weight, one from each stretch of rows, or of all of them.
+    """Return a source of ``n_rows`` rows of positive weight, drawn from equal stretches of rows, or of all of them.
 
     A row is drawn at random from each of ``n_rows`` equal stretches: what this needs in memory does not grow with the
-    number of all rows, and rows in some order are sampled evenly.
+    number of all rows, and rows in some order are sampled evenly. Where the rows are so many that they may come from
+    a disk, short runs of rows are drawn from fewer stretches, so that not every page of a file is read.
     """
     weight = source.sample_weight
     weightless = weight is not None and not weight.all()
     possible = np.flatnonzero(weight) if weightless and weight is not None else None
     n_possible = source.n_rows if possible is None else len(possible)
     if n_rows >= n_possible and possible is None:
-        return source
-    n_rows = min(n_rows, n_possible)
-    edges = np.arange(n_rows + 1) * n_possible // n_rows
-    drawn = edges[:-1] + (rng.random(n_rows) * np.diff(edges)).astype(np.int64)
+        return dense(source)
+    drawn = _drawn(n_possible, min(n_rows, n_possible), run_length(source, n_rows), rng)
     rows = drawn if possible is None else possible[drawn]
     return ArraySource(source.take(rows), source.weight_of(rows))
+
+
+def run_length(source: Source, n_rows: int) -> int:
+    """Return how many consecutive rows a sample of ``n_rows`` takes at a time: a function of the numbers alone.
+
+    So the sample has the same rows whatever holds them.
+    """
+    if source.n_rows * source.n_features <= _VALUES_IN_MEMORY:
+        return 1
+    return max(1, min(_LONGEST_RUN, n_rows // _LEAST_RUNS))
+
+
+def _drawn(n_rows: int, n_drawn: int, run: int, rng: np.random.Generator) -> IntArray:
+    """Return ascending numbers of ``n_drawn`` rows, one run at a random place of each of equal stretches."""
+    stretches = np.arange(-(-n_drawn // run) + 1)
+    edges, drawn = (stretches * n // stretches[-1] for n in (n_rows, n_drawn))
+    room = np.diff(edges)
+    sizes = np.minimum(np.diff(drawn), room)
+    starts = edges[:-1] + (rng.random(len(sizes)) * (room - sizes + 1)).astype(np.int64)
+    before = np.cumsum(sizes) - sizes
+    rows: IntArray = np.repeat(starts - before, sizes) + np.arange(sizes.sum())
+    return rows
+
+
+def dense(source: Source) -> Source:
+    """Return a source of the same rows, dense where they are sparse; for samples that memory holds easily."""
+    if not source.sparse:
+        return source
+    return ArraySource(source.take(np.arange(source.n_rows)), source.sample_weight)
 
 
 def levels(n_rows: int, n_features: int, n_parameters: int) -> list[int]:
@@ -166,7 +197,7 @@ def _refined(runs: list[Run], level: Level, executor: Executor) -> list[Run]:
 def _nested_samples(source: Source, size: int, rng: np.random.Generator) -> list[Source]:
     """Return samples of fourfold size, each containing the one before; the first may hold all rows."""
     if size >= source.n_rows:
-        return [source]
+        return [dense(source)]
     sizes = [size]
     while sizes[-1] * _GROWTH**2 <= source.n_rows and sizes[-1] * _GROWTH * source.n_features <= MAX_VALUES:
         sizes.append(sizes[-1] * _GROWTH)

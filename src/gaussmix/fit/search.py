@@ -73,12 +73,15 @@ class Optima:
         Starts that led to the best of them.
     n_passes : float
         Passes over all rows that the search was worth.
+    n_sweeps : int
+        Sweeps of incremental EM over all rows, which are among them: see ``fit.incremental``.
     """
 
     n_starts: int
     n_optima: int
     n_best: int
     n_passes: float
+    n_sweeps: int = 0
 
 
 def search(
