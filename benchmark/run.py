@@ -15,6 +15,7 @@ from benchmark import (
     bayesian,
     classification,
     conditioning,
+    dask_overhead,
     defaults,
     factors,
     families,
@@ -22,13 +23,19 @@ from benchmark import (
     memory,
     missing,
     optima,
+    out_of_core,
     overheads,
     passes,
     real,
     recovery,
+    scaling,
     searches,
     simulated,
+    spark,
+    sparse,
+    streaming,
     student,
+    truncation,
 )
 from benchmark.peers import PEERS, available
 from benchmark.report import circumstances, publish
@@ -55,6 +62,13 @@ GROUPS: Final[list[Callable[[Settings], Iterator[Row]]]] = [
     student.measure,
     bayesian.measure,
     missing.measure,
+    dask_overhead.measure,
+    spark.measure,
+    sparse.measure,
+    streaming.measure,
+    out_of_core.measure,
+    scaling.measure,
+    truncation.measure,
 ]
 _SEEDS, _QUICK_SEEDS = 20, 5
 
@@ -103,6 +117,7 @@ def main(
       pass            one EM iteration beside other packages        30
       fit             whole fits from k-means                       60
       memory          peak memory over the data                      1
+      out of core     files larger than memory                      10
       overhead        Python around the kernel, imports              1
       optima          best known optima of five real data sets       2
       simulated       optima of simulated mixtures of six kinds      3
@@ -113,12 +128,18 @@ def main(
       defaults        whole fits with defaults                      10
       real            whole fits with defaults on real data         15
       missing         rows with missing values                       8
+      sparse          sparse rows beside the same rows made dense    1
       anomaly         outliers found, and false alarms               5
       classification  classes as mixtures against R's mclust        40
       conditioning    many rows conditioned at once beside gmr       1
       factors         factor analysers in 784 dimensions            10
       student         t distributions beside studenttmixture         2
       bayesian        one update of variational Bayes                3
+      dask            one pass on a cluster of two processes         1
+      spark           a Spark DataFrame beside Spark ML             5
+      streaming       rows read, and rows seen once                 15
+      scaling         a pass as N, D, K grow, and on clusters        2
+      truncation      truncated passes of 500 and 5,000 components   5
     """
     peers = [] if no_peers else available(lambda name: not peer or name in peer, say)
     patience = QUICK if quick else PATIENT

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 OURS = "gaussmix"
 ITSELF = "itself"  # gaussmix on float64 data, on one thread, or with full covariances
-CONTENDERS = ["scikit-learn", "oneDAL", "Armadillo", "gmr", "studenttmixture", ITSELF]
+CONTENDERS = ["scikit-learn", "oneDAL", "Armadillo", "gmr", "studenttmixture", "Spark ML", ITSELF]
 SHARE = "share"
 SEEDS = "seeds"
 

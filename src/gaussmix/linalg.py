@@ -1,11 +1,19 @@
-"""Dense linear algebra on stacks of K matrices."""
+"""Dense linear algebra on stacks of K matrices, and what tells that a matrix is not dense."""
 
 from __future__ import annotations
+
+import sys
 
 import numpy as np
 from scipy.linalg import lapack
 
 from gaussmix.types import BoolArray, Float64Array
+
+
+def is_sparse(data: object) -> bool:
+    """Return whether ``data`` is a sparse array or matrix of SciPy, without importing ``scipy.sparse``."""
+    module = sys.modules.get("scipy.sparse")  # nothing is sparse before it was imported
+    return module is not None and bool(module.issparse(data))
 
 
 def diagonals(matrices: Float64Array) -> Float64Array:

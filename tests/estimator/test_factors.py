@@ -195,3 +195,18 @@ def test_a_search_compares_numbers_of_factors():
     assert search.best_estimator_.mixture_.family.n_factors == 2
     with pytest.raises(ParameterError, match="of 140 features cannot be searched"):
         GaussianMixtureSearch(covariance_type=families[:1]).fit(np.ones((300, 140)) * np.arange(300)[:, None])
+
+
+def test_bic_chooses_the_number_of_factors_of_several_families():
+    X = factor_rows(600, 8, 2)
+    search = GaussianMixtureSearch(
+        1, covariance_type=["mfa", "diag"], n_factors=range(1, 4), random_state=0
+    ).fit(X)
+    assert list(search.results_["covariance_type"]) == ["mfa-1", "mfa-2", "mfa-3", "diag"]
+    assert search.best_covariance_type_.n_factors == 2
+
+
+@pytest.mark.parametrize("n_factors", [[], [0], [1.5], [True]])
+def test_numbers_of_factors_that_are_none_are_refused(n_factors):
+    with pytest.raises(ValueError, match="n_factors should be a positive integer or several"):
+        GaussianMixtureSearch(1, covariance_type="mfa", n_factors=n_factors).fit(np.eye(5))

@@ -45,6 +45,11 @@ _ALIASES: Final = {family.code: family for family in FAMILIES.values()} | {
     "V": FAMILIES["spherical"],
 }
 COVARIANCE_TYPES: Final = tuple(dict.fromkeys((*FAMILIES, *CELEUX_GOVAERT, *UNIVARIATE)))
+SPARSE_TYPES: Final = (
+    *(family.name for family in FAMILIES.values() if family.takes_sparse),
+    *FACTOR_FAMILIES,
+)
+"""Names of the families that take sparse rows."""
 
 
 def resolve_family(
@@ -89,6 +94,7 @@ __all__ = [
     "FACTOR_FAMILIES",
     "FACTOR_TYPES",
     "FAMILIES",
+    "SPARSE_TYPES",
     "UNIVARIATE",
     "CovarianceFamily",
     "Covariances",

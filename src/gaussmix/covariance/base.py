@@ -9,14 +9,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
 
-from gaussmix.moments import Moments, Scatter
+from gaussmix.errors import DataTypeError
+from gaussmix.moments import DIAGONAL, TRACE, Moments, Scatter
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
 _LEAST_WEIGHT: Final = 1e-12  # of the heaviest, for a component that is carried to another family
+
+
+class SparseView(Protocol):
+    """The E-step of blocks of sparse rows, ``csr_array`` of shape (n, D), for given means and covariances."""
+
+    def log_joint(self, X: Any) -> Float64Array:
+        """Return log π_k + log N(x_i | μ_k, Σ_k), shape (n, K), in nats."""
+        ...
+
+    def moments(self, X: Any, weight: Float64Array | None, *, hard: bool) -> Moments:
+        """Return what ``Covariances.moments`` does."""
+        ...
 
 
 class Covariances(ABC):
@@ -160,6 +173,19 @@ class Covariances(ABC):
         s are the standard deviations now; a matrix that components share counts once.
         """
 
+    def sparse_view(self, log_weights: Float64Array, means: Float64Array) -> SparseView:
+        """Return what applies these covariances to sparse rows; representations by variances or factors have it.
+
+        Raises
+        ------
+        DataTypeError
+            If this representation needs dense rows.
+        """
+        raise DataTypeError(
+            "X is sparse, and covariance matrices need dense rows: use a covariance type of variances or factors, "
+            "such as 'diag', 'spherical' or 'mfa', or pass X.toarray()"
+        )
+
     def longest_axis(self, component: int) -> Float64Array:
         """Return the direction in which a component varies most, as long as its standard deviation there, (D,)."""
         variances, axes = np.linalg.eigh(self.select(np.array([component])).to_dense()[0])
@@ -220,6 +246,11 @@ class CovarianceFamily(ABC):
     unconstrained: ClassVar[bool] = False
     n_factors: int = 0
     grouped: ClassVar[bool] = True
+
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether it can be fitted to sparse rows, without making them dense."""
+        return self.scatter in (DIAGONAL, TRACE) or self.n_factors > 0
 
     @property
     def label(self) -> str:

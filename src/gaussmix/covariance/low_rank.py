@@ -7,13 +7,16 @@ beyond, no matrix of D × D is made unless it is asked for, and the work is that
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from gaussmix.covariance.base import Covariances, Steps
+from gaussmix.covariance.base import Covariances, SparseView, Steps
 from gaussmix.covariance.low_rank_rows import Projection, log_joint, moments, responsibilities
 from gaussmix.covariance.representations import Dense
+from gaussmix.covariance.sparse_factors import Loadings
+from gaussmix.covariance.sparse_rows import Densified
 from gaussmix.errors import ResourceLimitError
 from gaussmix.moments import FULL, Moments, Scatter, factors
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
@@ -137,6 +140,14 @@ class LowRank(Covariances):
             return self.dense.labels(X, log_weights, means)
         joint = log_joint(X, self._log_constant(log_weights), self._projection(means))
         return np.asarray(joint.argmax(axis=1))
+
+    def sparse_view(self, log_weights: Float64Array, means: Float64Array) -> SparseView:
+        if self.dense is not None:
+            step = partial(self.dense.moments, log_weights=log_weights, means=means)
+            joint = partial(self.dense.log_joint, log_weights=log_weights, means=means)
+            return Densified(step, joint)
+        variances = _variances(self.loadings, self.noise)
+        return Loadings.of(self._log_constant(log_weights), self._projection(means), variances)
 
     def parameters(self) -> Float64Array:
         """Return the matrices (K, D, D) where D is small, else loadings and noise, as ``packed`` does."""

@@ -37,6 +37,7 @@ from typing import Final
 
 import numpy as np
 
+from gaussmix.covariance import sparse_rows
 from gaussmix.covariance.axis_aligned import EEI, EVI, VEI
 from gaussmix.covariance.base import CovarianceFamily, Covariances, per_row_mean
 from gaussmix.covariance.checks import check_positive_definite, check_shape
@@ -47,6 +48,7 @@ from gaussmix.covariance.low_rank_step import Structure, em_step, from_matrices,
 from gaussmix.covariance.representations import Dense
 from gaussmix.covariance.spherical import EII, Spherical
 from gaussmix.errors import ParameterError
+from gaussmix.linalg import is_sparse
 from gaussmix.moments import FULL, Moments, Scatter, factors
 from gaussmix.types import Float64Array, FloatArray
 
@@ -182,7 +184,8 @@ class Factors(CovarianceFamily):
         self, X: FloatArray, responsibilities: Float64Array, reference: Float64Array, *, unit: Float64Array
     ) -> Moments:
         directions = np.random.default_rng(_SEED).standard_normal((len(unit), self.n_factors))
-        return moments_given(X, responsibilities, reference, directions / np.sqrt(unit)[:, None])
+        given = sparse_rows.moments_given if is_sparse(X) else moments_given
+        return given(X, responsibilities, reference, directions / np.sqrt(unit)[:, None])
 
 
 _NOISE: Final = {

@@ -23,9 +23,10 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from gaussmix import kernel, linalg
-from gaussmix.covariance.base import Covariances, Steps
+from gaussmix.covariance.base import Covariances, SparseView, Steps
 from gaussmix.covariance.factor import LAPACK_FROM, factorize, inverse_root, raise_diagonal
 from gaussmix.covariance.refinement import refined
+from gaussmix.covariance.sparse_rows import Axes
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Moments, Scatter, buffer_size
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
@@ -112,6 +113,11 @@ class Stored(Covariances):
         out = np.empty(len(X), np.int64)
         self._evaluate(X, log_weights, means, kernel.LABELS, out)
         return out
+
+    def sparse_view(self, log_weights: Float64Array, means: Float64Array) -> SparseView:
+        if self.scatter not in (DIAGONAL, TRACE):
+            return Covariances.sparse_view(self, log_weights, means)
+        return Axes.of(self._log_constant(log_weights), means, self.precision, self.scatter)
 
     def _evaluate(
         self, X: FloatArray, log_weights: Float64Array, means: Float64Array, what: int, out: Any

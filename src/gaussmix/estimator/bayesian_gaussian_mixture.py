@@ -14,6 +14,7 @@ from gaussmix.estimator.bayesian_belief import Priors, resolve_priors, resolve_w
 from gaussmix.estimator.bayesian_constraints import BAYESIAN_CONSTRAINTS
 from gaussmix.estimator.bayesian_start import VariationalStarter
 from gaussmix.estimator.bayesian_training import Inference, Inferred
+from gaussmix.estimator.executors import engine_of
 from gaussmix.estimator.fitted_density import FittedDensity
 from gaussmix.estimator.parameters import check_memory, check_warm_start
 from gaussmix.estimator.problem import Problem
@@ -224,6 +225,8 @@ class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
         problem = self._fit(X, sample_weight)
+        if engine_of(X) is not None:  # rows that stay where they are keep their labels beside them
+            return self.predict(X)
         labels: IntArray = evaluate.predict(self._density, problem.rows, problem.executor)
         return labels
 

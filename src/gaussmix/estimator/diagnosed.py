@@ -43,7 +43,7 @@ class Diagnosed:
         from gaussmix.selection.diagnosis import gather
 
         check_is_fitted(self)
-        source = prediction_source(self, X, sample_weight, missing=True)
+        source = prediction_source(self, X, sample_weight, missing=True, sparse=True)
         fitted: Any = self
         with single_threaded_blas(source.n_features):
             rows = filled(source, fitted.mixture_) if source.incomplete else source

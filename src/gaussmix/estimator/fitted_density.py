@@ -15,8 +15,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.errors import DegenerateWarning
+from gaussmix.estimator.executors import beside, engine_of, executing
 from gaussmix.estimator.rows import prediction_source
-from gaussmix.estimator.threads import executor_for, single_threaded_blas
+from gaussmix.estimator.sparse import takes_sparse
+from gaussmix.estimator.threads import single_threaded_blas
 from gaussmix.fit import FitResult
 from gaussmix.model import evaluate
 from gaussmix.types import Float64Array, FloatArray, IntArray
@@ -26,6 +28,7 @@ class FittedDensity(DensityMixin):
     """Add the methods of a fitted density to an estimator that has ``mixture_``, ``n_jobs`` and ``random_state``."""
 
     _takes_missing: ClassVar[bool] = False  # whether NaN is a missing value
+    _takes_sparse: ClassVar[bool] = False  # whether rows may be sparse, for some covariance types
 
     @property
     @abstractmethod
@@ -68,6 +71,7 @@ class FittedDensity(DensityMixin):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self._takes_missing
+        tags.input_tags.sparse = takes_sparse(self)
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -81,10 +85,15 @@ class FittedDensity(DensityMixin):
     def _evaluated(self, function: Any, X: Any, sample_weight: Any = None, model: Any = None) -> Any:
         """Return what a function of ``model.evaluate`` gives for rows, under the fitted density or another model."""
         check_is_fitted(self)
-        source = prediction_source(self._fitted, X, sample_weight, missing=self._takes_missing)
-        with single_threaded_blas(source.n_features):
+        engine = engine_of(X)
+        sums_up = function is evaluate.score  # all else gives values of rows, which come here or stay there
+        if engine is not None and model is None and not sums_up:
+            return engine.evaluated(self, function, X)
+        source = prediction_source(self._fitted, X, sample_weight, missing=self._takes_missing, sparse=True)
+        where = getattr(self._fitted, "executor", None) if sums_up else None
+        with single_threaded_blas(source.n_features), executing(self._fitted.n_jobs, where) as executor:
             density = self._density if model is None else model
-            return function(density, source, executor_for(self._fitted.n_jobs))
+            return function(density, source, beside(source, executor))
 
     def _generator(self) -> np.random.Generator:
         """Return a generator seeded by ``random_state``."""
@@ -131,7 +140,7 @@ class Criteria(FittedDensity):
     def _log_likelihood(self, X: Any) -> tuple[float, int]:
         """Return the total log-likelihood of ``X`` and its number of rows."""
         check_is_fitted(self)
-        source = prediction_source(self._fitted, X, missing=self._takes_missing)
+        source = prediction_source(self._fitted, X, missing=self._takes_missing, sparse=True)
         return self.score(source) * source.n_rows, source.n_rows
 
     def _n_parameters(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from os import PathLike
 from typing import Any, ClassVar, Self
@@ -14,10 +15,13 @@ from gaussmix.covariance import CovarianceFamily, resolve_family
 from gaussmix.covariance.deconvolution import noise_matrices
 from gaussmix.errors import DataError, ParameterError
 from gaussmix.estimator.background import described, fit_with_background
+from gaussmix.estimator.checkpoints import journal_of
 from gaussmix.estimator.constraints import CONSTRAINTS
 from gaussmix.estimator.diagnosed import Diagnosed
+from gaussmix.estimator.executors import engine_of, executing
 from gaussmix.estimator.fitted_density import Criteria
 from gaussmix.estimator.frozen import frozen_prior
+from gaussmix.estimator.journal import Journal
 from gaussmix.estimator.labels import partial_labels
 from gaussmix.estimator.parameters import (
     check_means,
@@ -35,16 +39,19 @@ from gaussmix.estimator.progress import (
     with_callbacks,
 )
 from gaussmix.estimator.rows import component_source, features_kept_on_error, prediction_source
+from gaussmix.estimator.sparse import sparse_refused
 from gaussmix.estimator.starter import Starter
-from gaussmix.estimator.threads import executor_for, single_threaded_blas
+from gaussmix.estimator.streaming import Streaming
+from gaussmix.estimator.threads import single_threaded_blas
 from gaussmix.estimator.training import Trained, Training
 from gaussmix.estimator.uncertain import Uncertain
+from gaussmix.executor import Executor
 from gaussmix.model import Mixture, evaluate
 from gaussmix.source import Source
 from gaussmix.types import Assignment, Effort, FloatArray, IntArray, OnDegenerate
 
 
-class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, BaseEstimator):
+class GaussianMixture(CallbackSupportMixin, Streaming, Diagnosed, Uncertain, Criteria, BaseEstimator):
     """Fit a Gaussian mixture by EM; a drop-in for ``sklearn.mixture.GaussianMixture``.
 
     Parameters
@@ -115,9 +122,10 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
     on_degenerate : {"floor", "drop", "restart", "raise"}, default="floor"
         What happens to a component that is left without rows or with a singular covariance: its covariance
         is raised, it is removed, it becomes half of the heaviest other one, or DegenerateError is raised.
-    executor : {"dask"}, distributed.Client, Executor or None, default=None
-        Where the passes over the rows run: in threads of this process, or on the workers of a Dask cluster, ``"dask"``
-        for the client that is active. The result does not depend on it.
+    executor : {"dask"}, str, distributed.Client, Executor or None, default=None
+        Where the passes over the rows run: in threads of this process, or on the workers of a Dask cluster, which
+        keep the rows: ``"dask"`` is the client that is active, other text a scheduler's address. The result does not
+        depend on it.
     memory_limit : int or str, optional
         Bytes, or text such as "2GiB", that the rows of files may take in memory; larger files are read block by block
         in each pass. Default: a quarter of what this process may use.
@@ -127,8 +135,11 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
     checkpoint_every : float, default=60
         Seconds between two checkpoints at least; 0 writes one after every iteration.
     truncation : int, optional
-        Components that are considered for each row, those nearest to its best one (at least 256 components): an
-        approximation whose bound is below the likelihood, see ``n_passes_``; the last pass is exact.
+        Components that are considered for each row, those that share rows with its best one, for at least 256
+        components of type full, tied, diag or spherical: truncated variational EM (Forster & Lücke 2018). A pass takes
+        time in proportion to ``truncation`` instead of K, and 4 bytes a row. All ``lower_bounds_`` but the last are
+        bounds below the likelihood; the last pass is exact, so that ``lower_bound_`` is the likelihood. "auto",
+        "kmeans" and "k-means++" then start from a two-step k-means++, without a search.
     half_life : float, optional
         Rows (units of weight) after which what ``partial_fit`` has seen counts half, for streams that drift.
 
@@ -169,6 +180,8 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
         What the search for the best optimum has seen: how many starts and optima, and how often the best.
     diagnosis_ : Diagnosis
         What is doubtful about the fit: print it for sentences, ``as_dict()`` for data; ``diagnose(X)`` looks closer.
+    n_samples_seen_ : int
+        Rows of the fit, and of ``partial_fit`` since.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
         Only if the columns have names.
@@ -196,6 +209,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
     _takes_missing = True
+    _takes_sparse = True
 
     def __init__(
         self,
@@ -264,14 +278,23 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, noise: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        noise: Any = None,
+        resume: bool = False,
+    ) -> Self:
         """Fit the mixture.
 
         Parameters
         ----------
         X : array-like, dataframe, path or Source, of shape (N, D)
             Rows. A path ends in .npy, .csv, .tsv, .parquet, .arrow or .feather. NaN is a value missing at random: the
-            likelihood is that of the observed values (Little & Rubin 2002).
+            likelihood is that of the observed values (Little & Rubin 2002). Sparse arrays and matrices of SciPy stay
+            sparse, for covariance types of variances or factors.
         y : array-like of shape (N,), optional
             Ignored, unless it holds whole numbers some of which are -1: then the others are the components 0 to K - 1
             of their rows, and those of -1 are estimated. A target of two classes, -1 and 1, is ignored too, and so is
@@ -283,6 +306,9 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
             without noise (extreme deconvolution, Bovy, Hogg & Roweis 2011), which ``predict``, ``score`` and ``bic``
             take their rows to be. ``mixture_.log_prob`` and its kin take ``noise`` as well, for rows measured with
             it, and ``mixture_.denoise`` removes it.
+        resume : bool, default=False
+            Go on from ``checkpoint``, if the file is there, and otherwise begin anew. The bits are those of a fit
+            that never stopped.
 
         Returns
         -------
@@ -295,8 +321,12 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
             If rows, weights or parameters cannot be used; nothing is changed then.
         DegenerateError
             If a component collapses and ``on_degenerate="raise"``.
+        CheckpointError
+            If the checkpoint belongs to other rows, parameters or versions; the message lists what differs.
+        OSError
+            If a checkpoint cannot be written or read.
         """
-        self._fit(X, sample_weight, y, noise)
+        self._fit(X, sample_weight, y, noise, resume=resume)
         return self
 
     @with_callbacks
@@ -304,6 +334,8 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
         problem = self._fit(X, sample_weight, y)
+        if engine_of(X) is not None:  # rows that stay where they are keep their labels beside them
+            return self.predict(X)
         labels: IntArray = evaluate.predict(self._density, problem.rows, problem.executor)
         return labels
 
@@ -330,21 +362,34 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
         with single_threaded_blas(source.n_features):
             return mixture.impute(rows, draw=draw, random_state=random_state)
 
-    def _fit(self, X: Any, sample_weight: Any, y: Any, noise: Any = None) -> Problem:
+    def __sklearn_clone__(self) -> Self:
+        """Return an unfitted copy with the same executor: connections cannot be copied."""
+        bare = copy(self)
+        bare.executor = None
+        new: Self = super(GaussianMixture, bare).__sklearn_clone__()
+        new.executor = self.executor
+        return new
+
+    def _fit(self, X: Any, sample_weight: Any, y: Any, noise: Any = None, *, resume: bool = False) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
         with features_kept_on_error(self), np.errstate(under="ignore"):
-            source = component_source(self, X, sample_weight, missing=True)
+            source = component_source(self, X, sample_weight, missing=True, sparse=True)
             family = self._family(source)
-            with single_threaded_blas(source.n_features, [family]):
+            with (
+                single_threaded_blas(source.n_features, [family]),
+                executing(self.n_jobs, self.executor) as executor,
+            ):
                 labels = partial_labels(y, source.n_rows, self.n_components)
-                problem = self._problem(source, family, labels, noise)
-                trained, complaints = self._best(problem)
+                problem = self._problem(source, executor, family, labels, noise)
+                journal = journal_of(self, problem, resume=resume)
+                trained, complaints = self._best(problem, journal)
                 density: Any = None
                 if self.background is not None:
                     density, trained = self._before_background(problem, trained)
                 self._note(trained, described(problem.rows_without_noise(trained.result.model), density))
         self._set_fitted(trained)
         self.background_, self._noisy = density, noise is not None
+        self._note_rows(source)
         self._warn(trained.result, complaints)
         return problem
 
@@ -366,9 +411,16 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
         return family
 
     def _problem(
-        self, source: Source, family: CovarianceFamily, labels: IntArray | None, noise: Any
+        self,
+        source: Source,
+        executor: Executor,
+        family: CovarianceFamily,
+        labels: IntArray | None,
+        noise: Any,
     ) -> Problem:
         """Measure the rows."""
+        if source.sparse and (labels is not None or noise is not None):
+            raise sparse_refused()
         if noise is not None:
             noise = noise_matrices(noise, source.n_rows, source.n_features)
             if source.incomplete:
@@ -382,7 +434,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
                 )
         problem = Problem.of(
             source,
-            executor_for(self.n_jobs),
+            executor,
             family,
             self.n_components,
             self.reg_covar,
@@ -398,7 +450,7 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
             problem = believing(self, problem)
         return replace(problem, prior=frozen_prior(self, problem)) if self.frozen is not None else problem
 
-    def _best(self, problem: Problem) -> tuple[Trained, list[str]]:
+    def _best(self, problem: Problem, journal: Journal | None = None) -> tuple[Trained, list[str]]:
         """Run EM from each start, or on from the last fit; return the best, and what is to be warned of."""
         warm = self.warm_start and hasattr(self, "mixture_")
         if warm:
@@ -415,11 +467,17 @@ class GaussianMixture(CallbackSupportMixin, Diagnosed, Uncertain, Criteria, Base
             acceleration=self.acceleration if problem.prior.maximises else None,
             assignment=self.assignment,
             effort=self.effort,
+            journal=journal or Journal(),
         )
-        if starter is None:
-            trained = training.go_on(self.mixture_, self._convergence)
-        else:
-            trained = training.best_of(starter, self._generator(), self.n_init)
+        with training.journal.kept():
+            if self.truncation is not None:
+                from gaussmix.estimator.truncation import train_truncated
+
+                trained = train_truncated(self, problem, starter, progress)
+            elif starter is None:
+                trained = training.go_on(self.mixture_, self._convergence)
+            else:
+                trained = training.best_of(starter, self._generator(), self.n_init)
         progress.close()
         return trained, problem.complaints(trained.result) + ([] if starter is None else starter.complaints())
 

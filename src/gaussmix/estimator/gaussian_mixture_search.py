@@ -47,7 +47,9 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         K.
     covariance_type : str, CovarianceFamily, or iterable of these, default="all"
         As in ``GaussianMixture``. ``"all"`` means the 14 families of Celeux & Govaert (1995), EII to VVV, and of a
-        single feature the two that differ, E and V.
+        single feature the two that differ, E and V. Factor analysers such as "mfa" are asked for by name.
+    n_factors : int or iterable of int, default=1
+        Factors of each component, of the covariance types that have them: each number is a family of its own.
     criterion : str or iterable of str, default="bic"
         What the best cell has the lowest value of: ``"bic"``, ``"aic"``, ``"aicc"``, ``"icl"``, ``"nec"``, ``"cv"``
         (minus the cross-validated log-likelihood of a row) or ``"stability"`` (1 − the adjusted Rand index of
@@ -122,6 +124,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         n_components: int | Iterable[int] = _COMPONENTS,
         *,
         covariance_type: str | CovarianceFamily | Iterable[str | CovarianceFamily] = "all",
+        n_factors: int | Iterable[int] = 1,
         criterion: str | Iterable[str] = "bic",
         cv: Any = 5,
         n_resamples: int = 10,
@@ -142,6 +145,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
+        self.n_factors = n_factors
         self.criterion = criterion
         self.cv = cv
         self.n_resamples = n_resamples
@@ -293,7 +297,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         self._seed = self._entropy()
         with features_kept_on_error(self):
             source = training_source(self, X, sample_weight, missing=True)
-            families = families_of(self.covariance_type, source.n_features)
+            families = families_of(self.covariance_type, source.n_features, self.n_factors)
             cells = cells_of(self.n_components, families, self.equal_weights)
             limits = limits_of(criteria[0], self.time_budget, abandon=self.abandon)
             with single_threaded_blas(source.n_features, families.values()):

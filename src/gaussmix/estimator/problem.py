@@ -9,15 +9,19 @@ from typing import Any, Final
 import numpy as np
 
 from gaussmix.covariance import CovarianceFamily
+from gaussmix.covariance.sparse_rows import moments_given
 from gaussmix.errors import DataError
 from gaussmix.estimator.completion import completed, filled, observed_mean_and_variance
+from gaussmix.estimator.executors import beside
 from gaussmix.estimator.labels import in_order_of
 from gaussmix.estimator.parameters import feature_units
 from gaussmix.executor import Executor
 from gaussmix.fit import EStep, FitResult
+from gaussmix.linalg import is_sparse
 from gaussmix.model import Mixture
+from gaussmix.moments import Moments
 from gaussmix.prior import FLOOR, Flat, Prior
-from gaussmix.source import ArraySource, IncompleteRows, Source
+from gaussmix.source import ArraySource, IncompleteRows, Partition, Source
 from gaussmix.source.blocks import block_rows
 from gaussmix.types import BoolArray, Float64Array, IntArray
 
@@ -79,25 +83,28 @@ class Problem:
         noise: Float64Array | None = None,
     ) -> Problem:
         """Measure the data: one pass for the variances; where values are missing, some more to fill them in."""
+        executor = beside(rows, executor)
         size = block_rows(rows.n_rows, rows.n_features, n_components)
+        blocks: Any
         if rows.incomplete:
             mean, variance = observed_mean_and_variance(rows)
             source = completed(rows, mean, variance, executor)
+            blocks = source.partitions(size)
         else:
-            source = rows
-            mean, variance = _mean_and_variance(rows, rows.partitions(size), executor)
+            source, blocks = (
+                rows,
+                rows.partitions(size),
+            )  # one sequence for all passes: workers keep what it loads
+            mean, variance = _mean_and_variance(rows, blocks, executor)
         unit, constant = feature_units(mean, variance)
         if family.invariance == "orthogonal":
             unit = np.full_like(unit, unit.mean())
-        _check_range(source, source.partitions(size), unit, constant)
+        _check_range(source, blocks, unit, constant)
         prior = Flat(reg_covar * unit if reg_covar > 0 else None, FLOOR * unit, equal_weights)
-        known: Any = rows
         if rows.incomplete or labels is not None or noise is not None:
             known = IncompleteRows.of(rows, labels, [(k,) for k in range(n_components)], noise)
-        partitions = known.partitions(size)
-        return cls(
-            rows, source, executor, family, n_components, unit, constant, prior, partitions, labels, noise
-        )
+            blocks = known.partitions(size)
+        return cls(rows, source, executor, family, n_components, unit, constant, prior, blocks, labels, noise)
 
     def filled_by(self, model: Mixture, seed: int) -> Problem:
         """Return the problem with missing values drawn from a fit of the rows, so that starts see its clusters."""
@@ -143,7 +150,7 @@ def _check_range(source: Source, partitions: Any, unit: Float64Array, constant: 
     least, most = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
     X, _ = partitions[0].load()
     with np.errstate(over="ignore"):
-        spread = X.max(axis=0) - X.min(axis=0)
+        spread = _dense(X.max(axis=0)) - _dense(X.min(axis=0))
     wrong = constant & (spread > 0)  # its squares vanished; in float64 it may also be constant up to rounding
     if source.dtype == np.float32:
         least, most = _FLOAT32_VARIANCES
@@ -169,14 +176,34 @@ def _mean_and_variance(
     """
     X, _ = partitions[0].load()
     first = X[:1024]
-    mean = (first / len(first)).sum(axis=0, dtype=np.float64)  # no overflow on the way
+    mean = (first / first.shape[0]).sum(axis=0, dtype=np.float64)  # no overflow on the way
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(2):
             one = Mixture.from_parameters([1.0], mean[None], np.ones((1, source.n_features)), "diag")
-            moments = executor.map_reduce(EStep(one), partitions)
+            task = _SparseSpread(mean[None]) if source.sparse else EStep(one)
+            moments = executor.map_reduce(task, partitions)
             _, means, scatter = moments.about_means()
             shift, mean = means[0] - mean, means[0]
             variance = np.maximum(scatter[0] / moments.count[0], 0.0)
             if not (np.square(shift) > 1e4 * variance).any():
                 break
     return mean, variance
+
+
+@dataclass(frozen=True, slots=True)
+class _SparseSpread:
+    """Return the moments of all sparse rows of a partition as one component: the task that executors run.
+
+    Before the features' units are known, no E-step tells which of them lie far from zero.
+    """
+
+    reference: Float64Array
+
+    def __call__(self, partition: Partition) -> Moments:
+        X, weight = partition.load()
+        shares = np.ones((X.shape[0], 1)) if weight is None else weight[:, None]
+        return moments_given(X, shares, self.reference)
+
+
+def _dense(row: Any) -> Any:
+    return row.toarray() if is_sparse(row) else row

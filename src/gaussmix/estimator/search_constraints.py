@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from gaussmix.covariance import COVARIANCE_TYPES, CovarianceFamily
+from gaussmix.covariance import COVARIANCE_TYPES, FACTOR_TYPES, CovarianceFamily
 from gaussmix.estimator.constraints import CONSTRAINTS, Count
 from gaussmix.selection import CRITERIA
 
@@ -18,7 +18,12 @@ _SHARED: Final = (
 
 SEARCH_CONSTRAINTS: Final[dict[str, Any]] = {
     "n_components": [Count(Integral, 1, None, closed="left"), "array-like", range],
-    "covariance_type": [StrOptions({"all", *COVARIANCE_TYPES}), CovarianceFamily, "array-like"],
+    "covariance_type": [
+        StrOptions({"all", *COVARIANCE_TYPES, *FACTOR_TYPES}),
+        CovarianceFamily,
+        "array-like",
+    ],
+    "n_factors": [Count(Integral, 1, None, closed="left"), "array-like", range],
     "criterion": [StrOptions(set(CRITERIA)), "array-like"],
     "cv": [Count(Integral, 2, None, closed="left"), "cv_object"],
     "n_resamples": [Count(Integral, 1, None, closed="left")],

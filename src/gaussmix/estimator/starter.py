@@ -105,7 +105,7 @@ class Starter:
             return self(problem.source, rng), None
         unit = np.sqrt(problem.variance)
         task = Task(problem.source, problem.n_components, problem.family, problem.prior, unit, problem.given)
-        return search_start(task, effort, problem.executor, rng)
+        return search_start(task, effort, problem.executor.local, rng)
 
     def complaints(self) -> list[str]:
         """Return a sentence if there were too few distinct rows to start from."""

@@ -48,6 +48,7 @@ __all__ = [
     "spherical_evaluate",
     "spherical_moments",
     "student_moments",
+    "truncated_moments",
 ]
 
 
@@ -104,3 +105,4 @@ incomplete_log_joint = _ACTIVE.incomplete_log_joint
 noisy_moments = _ACTIVE.noisy_moments
 noisy_log_joint = _ACTIVE.noisy_log_joint
 student_moments = _ACTIVE.student_moments
+truncated_moments = _ACTIVE.truncated_moments

@@ -18,6 +18,7 @@ import scipy.linalg
 from gaussmix.kernel.incomplete import incomplete_log_joint, incomplete_moments
 from gaussmix.kernel.noisy import noisy_log_joint, noisy_moments
 from gaussmix.kernel.student import student_moments
+from gaussmix.kernel.truncated import truncated_moments
 from gaussmix.types import BoolArray, Float64Array, FloatArray
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "spherical_evaluate",
     "spherical_moments",
     "student_moments",
+    "truncated_moments",
 ]
 
 LOG_JOINT, POSTERIOR, LOG_PROB, LABELS = range(4)

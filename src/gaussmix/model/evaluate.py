@@ -26,8 +26,9 @@ class _Fill:
     def __call__(self, block: tuple[int, Partition]) -> int:
         start, partition = block
         X, _ = partition.load()
-        self.out[start : start + len(X)] = self.function(X)
-        return len(X)
+        n_rows: int = X.shape[0]  # sparse rows have no len
+        self.out[start : start + n_rows] = self.function(X)
+        return n_rows
 
 
 def blocks(source: Source, n_components: int) -> list[tuple[int, Partition]]:
@@ -65,7 +66,7 @@ def _evaluate(
     dtype: Any,
 ) -> Any:
     out = np.empty((source.n_rows, *tail), dtype)
-    executor.map_reduce(_Fill(function, out), blocks(source, mixture.n_components))
+    executor.local.map_reduce(_Fill(function, out), blocks(source, mixture.n_components))
     return out
 
 
@@ -79,7 +80,7 @@ class _Score:
         X, weight = partition.load()
         values = self.mixture.log_prob(X).astype(np.float64)
         if weight is None:
-            return np.array([values.sum(), len(X)])
+            return np.array([values.sum(), len(values)])
         heavy = weight > 0  # a row without weight counts for nothing, however improbable it is
         return np.array([(weight[heavy] * values[heavy]).sum(), weight.sum()])
 

@@ -9,13 +9,16 @@ from typing import Any, Final
 import numpy as np
 
 from gaussmix.covariance import CovarianceFamily, Covariances, resolve_family
+from gaussmix.covariance.base import SparseView
 from gaussmix.covariance.deconvolution import noise_matrices
-from gaussmix.errors import DataError, ParameterError
+from gaussmix.covariance.sparse_rows import evaluated
+from gaussmix.errors import DataError, DataTypeError, ParameterError
+from gaussmix.linalg import is_sparse
 from gaussmix.model.distribution import Algebra, Completion, Divergence, Interchange, Landscape, Probability
 from gaussmix.model.incomplete import evaluate_by_pattern, evaluate_noisy, moments_of_known
 from gaussmix.moments import Moments
 from gaussmix.prior import FLOOR, Flat, Prior
-from gaussmix.source import ArraySource, Known, has_missing, require_finite
+from gaussmix.source import ArraySource, Known, as_source, has_missing, require_finite
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
 _LEAST_WEIGHT: Final = 1e-300  # a component without weight does not move
@@ -169,6 +172,11 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
         """``covariances`` for densities that are asked for, of which ill-conditioned matrices cost no digits."""
         return self.covariances.refined()
 
+    @cached_property
+    def _sparse_view(self) -> SparseView:
+        """What applies the components to sparse rows."""
+        return self.covariances.sparse_view(self.log_weights, self.means)
+
     def e_step(
         self,
         X: FloatArray,
@@ -181,8 +189,11 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
 
         With ``hard`` each row belongs wholly to its most probable component. Where the block holds only some
         features, or its rows may belong only to some components, ``known`` says so, and the moments are those
-        expected of the complete rows.
+        expected of the complete rows. The block may be a ``scipy.sparse.csr_array``, for families by variances or
+        factors.
         """
+        if is_sparse(X):
+            return self._sparse_view.moments(X, weight, hard=hard)
         if known is not None:
             return moments_of_known(self, X, weight, known, hard=hard)
         return self.covariances.moments(X, weight, self.log_weights, self.means, hard=hard)
@@ -207,7 +218,7 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
         bounds, movements : list of float
             Of each iteration that was done.
         """
-        if n_steps < 1 or not (self.family.unconstrained and self.prior.flat):
+        if n_steps < 1 or not (self.family.unconstrained and self.prior.flat) or is_sparse(X):
             return self, [], []
         added = self.prior.added_variance
         steps = self.covariances.em_steps(X, weight, self.weights, self.means, added, n_steps)
@@ -255,7 +266,8 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
 
         Here and in the three methods below NaN is a missing value, and the density that of the observed features;
         ``noise`` holds variances (n, D) or covariances (n, D, D) of the noise with which each row was measured, and
-        the density is that of the measured rows.
+        the density is that of the measured rows. Of families by variances or factors ``X`` may be sparse, without
+        NaN and noise.
         """
         return self._evaluated("log_prob", X, noise)  # type: ignore[no-any-return]
 
@@ -272,7 +284,9 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
         return self._evaluated("labels", X, noise)  # type: ignore[no-any-return]
 
     def _evaluated(self, method: str, X: object, noise: object = None) -> Any:
-        """Return what a method of the covariances gives for rows of which values may be missing, or noisy."""
+        """Return what a method of the covariances gives for rows of which values may be missing, noisy, or sparse."""
+        if is_sparse(X):
+            return self._evaluated_sparse(method, X, noise)
         if noise is not None:
             rows = self._rows(X)
             return evaluate_noisy(self, rows, noise_matrices(noise, *rows.shape), method)
@@ -280,6 +294,16 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
         if incomplete:
             return evaluate_by_pattern(self, rows, method)
         return getattr(self.precise_covariances, method)(rows, self.log_weights, self.means)
+
+    def _evaluated_sparse(self, method: str, X: Any, noise: object) -> Any:
+        if noise is not None:
+            raise DataTypeError("X is sparse, and noise needs dense rows: pass X.toarray()")
+        if X.ndim != 2 or X.shape[1] != self.n_features:
+            raise DataError(f"X should have shape (n, {self.n_features}), got {X.shape}")
+        source = as_source(X)
+        rows = source.partitions(source.n_rows)[0].load()[0]
+        values = evaluated(self._sparse_view.log_joint(rows), method)
+        return values if method == "labels" else values.astype(rows.dtype, copy=False)
 
     def incomplete_rows(self, X: object) -> tuple[FloatArray, bool]:
         """Return ``X`` as the kernels take it but for NaN, and whether there is any."""

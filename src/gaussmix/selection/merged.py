@@ -103,8 +103,9 @@ class MergedMixture:
         out, start = np.empty((source.n_rows, *tail), dtype), 0
         for partition in source.partitions(n_rows):
             rows, _ = partition.load()
-            out[start : start + len(rows)] = of(grouped(self.mixture.posterior(rows), self.groups))
-            start += len(rows)
+            stop = start + rows.shape[0]
+            out[start:stop] = of(grouped(self.mixture.posterior(rows), self.groups))
+            start = stop
         return out
 
 

@@ -134,7 +134,7 @@ class _Look:
     def __call__(self, partition: Partition) -> Float64Array:
         X, weight = partition.load()
         if weight is None:
-            weight = np.ones(len(X))
+            weight = np.ones(X.shape[0])
         elif not weight.all():  # a row without weight counts for nothing, however improbable it is
             X, weight = X[weight > 0], weight[weight > 0]
         posterior = grouped(self.mixture.posterior(X), self.clusters)

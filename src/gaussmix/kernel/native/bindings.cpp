@@ -252,6 +252,57 @@ void bind_student(nb::module_& m, StudentFunction<T> run) {
         nb::arg("degrees").noconvert(), nb::arg("out").noconvert(), nb::arg("hard") = false);
 }
 
+/// Whether all numbers of an array lie in 0 .. end.
+bool all_below(const std::int32_t* numbers, std::size_t count, std::size_t end) {
+    bool below = true;
+    for (std::size_t i = 0; i < count; ++i) below &= std::size_t(std::uint32_t(numbers[i])) < end;
+    return below;
+}
+
+Candidates candidates_of(std::size_t K, const Array<const std::int32_t, 1>& group_of,
+                         const Array<const std::int64_t, 1>& starts, const Array<const std::int32_t, 1>& components) {
+    require(starts.shape(0) > 1, "starts must have one value more than there are groups");
+    const std::size_t G = starts.shape(0) - 1;
+    require(group_of.shape(0) == K && all_below(group_of.data(), K, G), "group_of must have the group of each component");
+    require(starts.data()[0] == 0 && std::size_t(starts.data()[G]) == components.shape(0),
+            "starts must begin with 0 and end with the number of candidates");
+    for (std::size_t g = 0; g < G; ++g)
+        require(starts.data()[g] < starts.data()[g + 1], "starts must rise: each group has candidates");
+    require(all_below(components.data(), components.shape(0), K), "candidates must be components");
+    return {G, group_of.data(), starts.data(), components.data()};
+}
+
+template <class T>
+void bind_truncated(nb::module_& m, TruncatedFunction<T> run) {
+    using Numbers = Array<const std::int32_t, 1>;
+    m.def(
+        "truncated_moments",
+        [=](int kind, Matrix<T> X, Weight weight, Vector log_constant, Matrix<double> means, AnyDimension precision,
+            Numbers group_of, Array<const std::int64_t, 1> starts, Numbers components, Array<std::int32_t, 1> best,
+            std::optional<Array<double, 1>> share, std::optional<Array<double, 1>> out) {
+            const Rows<T> rows = rows_of<T>(X, weight);
+            require(kind >= 0 && kind < n_representations, "there is no such representation");
+            const Representation representation = Representation(kind);
+            const Parameters parameters =
+                parameters_of(representation, rows.n_features, log_constant, means, precision);
+            const std::size_t K = parameters.n_components;
+            const Candidates candidates = candidates_of(K, group_of, starts, components);
+            require(best.shape(0) == rows.n_rows && all_below(best.data(), rows.n_rows, K),
+                    "best must have the component of each row");
+            require(share.has_value() == out.has_value(), "share and out go together");
+            require(!share || share->shape(0) == components.shape(0), "share must have one value for each candidate");
+            require(!out || out->shape(0) == size_of_moments(representation, K, rows.n_features),
+                    "out must have the length of the moments");
+            nb::gil_scoped_release release;
+            run(representation, rows, parameters, candidates, best.data(), share ? share->data() : nullptr,
+                out ? out->data() : nullptr);
+        },
+        nb::arg("kind"), nb::arg("X").noconvert(), nb::arg("weight").noconvert().none(),
+        nb::arg("log_constant").noconvert(), nb::arg("means").noconvert(), nb::arg("precision").noconvert(),
+        nb::arg("group_of").noconvert(), nb::arg("starts").noconvert(), nb::arg("components").noconvert(),
+        nb::arg("best").noconvert(), nb::arg("share").noconvert().none(), nb::arg("out").noconvert().none());
+}
+
 template <class T>
 void bind_passes(nb::module_& m, const Passes<T>& passes) {
     const char* names[] = {"dense", "shared", "diagonal", "spherical"};
@@ -266,6 +317,7 @@ void bind_passes(nb::module_& m, const Passes<T>& passes) {
     bind_incomplete<T>(m, passes.incomplete_moments, passes.incomplete_log_joint);
     bind_noisy<T>(m, passes.noisy_moments, passes.noisy_log_joint);
     bind_student<T>(m, passes.student_moments);
+    bind_truncated<T>(m, passes.truncated_moments);
 }
 
 /// A new NumPy array that owns its memory.

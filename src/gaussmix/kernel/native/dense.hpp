@@ -91,15 +91,17 @@ void wide_logits(const DenseModel<T>& model, size_t k, const T* x, size_t ld, si
 }
 
 template <class T>
+void component_logits(const DenseModel<T>& model, size_t k, const T* x, size_t ld, size_t rows, T* centred, T* to) {
+    if (model.d == 1) narrow_logits<T, 1>(model, k, x, ld, rows, to);
+    else if (model.d == 2) narrow_logits<T, 2>(model, k, x, ld, rows, to);
+    else if (model.d == 3) narrow_logits<T, 3>(model, k, x, ld, rows, to);
+    else if (model.d == 4) narrow_logits<T, 4>(model, k, x, ld, rows, to);
+    else wide_logits<T>(model, k, x, ld, rows, centred, to);
+}
+
+template <class T>
 void dense_logits(const DenseModel<T>& model, const T* x, size_t ld, size_t rows, T* centred, T* logits) {
-    for (size_t k = 0; k < model.K; ++k) {
-        T* to = logits + k * ld;
-        if (model.d == 1) narrow_logits<T, 1>(model, k, x, ld, rows, to);
-        else if (model.d == 2) narrow_logits<T, 2>(model, k, x, ld, rows, to);
-        else if (model.d == 3) narrow_logits<T, 3>(model, k, x, ld, rows, to);
-        else if (model.d == 4) narrow_logits<T, 4>(model, k, x, ld, rows, to);
-        else wide_logits<T>(model, k, x, ld, rows, centred, to);
-    }
+    for (size_t k = 0; k < model.K; ++k) component_logits<T>(model, k, x, ld, rows, centred, logits + k * ld);
 }
 
 /// Sums of one component: the symmetric product of w = [h scale, h scale (x - reference)].
@@ -151,6 +153,7 @@ void wide_moments(const Rows<T>& data, const Parameters& p, const double* refere
         total += assign<T, Form::root>(logits, ld, rows, K, blocks.weight(), hard, state);
         for (size_t k = 0; k < K; ++k) {
             blocks.fetch_ahead(k, K);
+            if (is_negligible<T, Form::root>(logits + k * ld, rows)) continue;
             add_component<T>(logits + k * ld, state.scale, model.reference + k * d, blocks.x(), ld, rows, d, w,
                              sums + k * slots);
         }

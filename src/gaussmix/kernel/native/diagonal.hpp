@@ -162,8 +162,9 @@ void diagonal_pass(const Rows<T>& data, const Parameters& p, const double* refer
             diagonal_logits<T>(model, blocks.x() + i, ld, logits + i);
         });
         for (size_t k = 0; k < K; ++k)
-            add_diagonal<T>(logits + k * ld, state.scale, model.reference + k * d, blocks.x(), ld, rows, d, r,
-                            sums + k * slots);
+            if (!is_negligible<T, Form::plain>(logits + k * ld, rows))
+                add_diagonal<T>(logits + k * ld, state.scale, model.reference + k * d, blocks.x(), ld, rows, d, r,
+                                sums + k * slots);
     }
     for (size_t k = 0; k < K; ++k) read_diagonal(sums + k * slots, d, k, blocks.unscale(), is_trace, moments);
     *moments.weight = total_weight(data);

@@ -82,6 +82,20 @@ template <class T>
 using StudentFunction = bool (*)(Representation, const Rows<T>&, const Parameters&, const double* degrees, bool hard,
                                  double* out);
 
+/// Candidates of groups of components: those of group g are components[starts[g] .. starts[g + 1]).
+struct Candidates {
+    std::size_t n_groups;
+    const std::int32_t* group_of;  // (K,), of a component
+    const std::int64_t* starts;    // (n_groups + 1,)
+    const std::int32_t* components;
+};
+
+/// Moments of rows evaluated under the candidates of their best components, which are updated; share has one value for
+/// each candidate. Without share and out, only the best components are (truncated.hpp).
+template <class T>
+using TruncatedFunction = void (*)(Representation, const Rows<T>&, const Parameters&, const Candidates&,
+                                   std::int32_t* best, double* share, double* out);
+
 template <class T>
 struct Passes {
     MomentsFunction<T> moments[n_representations];
@@ -93,6 +107,7 @@ struct Passes {
     NoisyMomentsFunction<T> noisy_moments;
     NoisyLogJointFunction<T> noisy_log_joint;
     StudentFunction<T> student_moments;
+    TruncatedFunction<T> truncated_moments;
 };
 
 struct KernelTable {

@@ -7,6 +7,7 @@
 #include "linear_moments.hpp"
 #include "noisy.hpp"
 #include "student.hpp"
+#include "truncated.hpp"
 
 #define GAUSSMIX_STRING_OF(x) #x
 #define GAUSSMIX_STRING(x) GAUSSMIX_STRING_OF(x)
@@ -25,7 +26,8 @@ constexpr Passes<T> passes() {
             incomplete_log_joint<T>,
             noisy_moments<T>,
             noisy_log_joint<T>,
-            student_moments<T>};
+            student_moments<T>,
+            truncated_moments<T>};
 }
 
 const KernelTable& table() {

@@ -73,6 +73,7 @@ void narrow_moments(const Rows<T>& data, const Parameters& p, const double* refe
         total += assign<T, Form::plain>(logits, ld, rows, K, blocks.weight(), hard, state);
         for (size_t k = 0; k < K; ++k) {
             blocks.fetch_ahead(k, K);
+            if (is_negligible<T, Form::plain>(logits + k * ld, rows)) continue;
             add_narrow<T, D>(logits + k * ld, state.scale, model.reference + k * D, blocks.x(), ld, rows,
                              sums + k * slots);
         }

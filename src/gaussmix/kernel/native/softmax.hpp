@@ -58,6 +58,25 @@ void softmax(T* logits, size_t ld, size_t rows, size_t n_components, T* peaks, T
     }
 }
 
+/// Responsibilities below this share of a row's weight are less than its rounding error.
+template <class T> inline constexpr T kNegligible = sizeof(T) == 8 ? T(0x1p-52) : T(0x1p-25);
+template <class T> inline constexpr T kNegligibleRoot = sizeof(T) == 8 ? T(0x1p-26) : T(0x1p-13);
+
+/// Whether e or h of one component, as softmax leaves them, are that small for all rows of a micro-block.
+template <class T, Form F>
+bool is_negligible(const T* values, size_t rows) {
+    Vec<T> most[kStripVectors] = {};
+    for (size_t i = 0; i < rows; i += kStrip<T>)
+        GAUSSMIX_UNROLL
+        for (int v = 0; v < kStripVectors; ++v) most[v] = maximum(load(values + i + v * kLanes<T>), most[v]);
+    const Vec<T> largest = maximum(maximum(most[0], most[1]), most[2]);
+    constexpr T least = F == Form::root ? kNegligibleRoot<T> : kNegligible<T>;
+    bool some = false;
+    GAUSSMIX_UNROLL
+    for (int lane = 0; lane < kLanes<T>; ++lane) some |= largest[lane] >= least;
+    return !some;
+}
+
 /// Position of the first largest logit of each row; peak as in softmax. Far from all components the logits of the
 /// live ones are equal, and those without weight are minus infinity: the first live one is taken.
 template <class T>

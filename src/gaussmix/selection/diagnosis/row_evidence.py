@@ -22,6 +22,7 @@ _LEAST_ROWS: Final = 1_000
 _WORK: Final = 1e7  # multiplications of third moments, at the end of a fit: a few milliseconds
 _MOST_ROWS_THOROUGH: Final = 20_000
 _MOST_FEATURES: Final = 256  # third moments of more take too long; rows would hardly suffice
+_MOST_DENSE_VALUES: Final = 4_000_000  # 32 MB
 _MOST_ROWS_OF_SPLIT: Final = 2_000
 
 
@@ -89,6 +90,8 @@ def gather(mixture: Mixture, source: Source, *, thorough: bool = False) -> RowEv
     """
     rng = np.random.default_rng(0)  # its own: the seed of a fit decides on its model alone
     most = _MOST_ROWS_THOROUGH if thorough else _rows_at_end(mixture.n_features)
+    if source.sparse:  # the sample is dense
+        most = min(most, max(1, _MOST_DENSE_VALUES // mixture.n_features))
     sample = sample_rows(source, most, rng)
     X, weight = sample.partitions(sample.n_rows)[0].load()
     effective = float(source.n_rows) if source.sample_weight is None else kish(source.sample_weight)

@@ -1,0 +1,249 @@
+"""Truncated variational EM: each row is explained by a few components, those near its best one.
+
+With K_n the candidates of row n, the E-step maximises the bound over responsibilities that vanish elsewhere::
+
+    r_nk ∝ π_k N(x_n | μ_k, Σ_k) for k in K_n,    F = Σ_n w_n log Σ_{k in K_n} π_k N(x_n | μ_k, Σ_k) ≤ log-likelihood
+
+(Forster & Lücke 2018). A pass costs what the candidates cost, not the K components. The M-step is that of ``Mixture``
+and never lowers F for given candidates. These follow the rows (``truncated_candidates``), which raises F but for
+those that are tried and given up: it is not monotone to the last digit.
+
+References
+----------
+Forster & Lücke (2018), Can clustering scale sublinearly with its clusters? A variational EM acceleration of GMMs and
+k-means, AISTATS.
+
+Hirschberger, Forster & Lücke (2022), A variational EM acceleration for efficient clustering at very large scales,
+IEEE TPAMI 44.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from gaussmix import kernel
+from gaussmix.model.mixture import Mixture
+from gaussmix.model.truncated_candidates import Candidates, Cells, nearest_candidates, shared_candidates
+from gaussmix.moments import POOLED, Moments, buffer_size
+from gaussmix.source import Known, Partition
+from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
+
+_LOG_2PI: Final = float(np.log(2 * np.pi))
+_MORE_AT_FIRST: Final = 4  # times as many candidates at the first E-step, 2 at the second, 1 from the third
+_SETTLED: Final = 4  # M-steps
+_COMPARED: Final = 8_192  # rows at a time, so that what lies between stays small
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned(Known):
+    """Say which component each row of a partition was best explained by; E-steps bring it up to date in place.
+
+    Attributes
+    ----------
+    best : ndarray of shape (n,) of int32
+        −1 before the first E-step.
+    """
+
+    best: IntArray = field(default_factory=lambda: np.empty(0, np.int32), repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AssignedPartition(Partition):
+    """Address a run of rows of which the best components are remembered, in this process: four bytes a row."""
+
+    rows: Partition
+    known: Assigned
+
+    def load(self) -> tuple[FloatArray, Float64Array | None]:
+        return self.rows.load()
+
+
+def assigned(partitions: Sequence[Partition], n_rows: int, block_rows: int) -> list[AssignedPartition]:
+    """Return the partitions of a source, cut by ``block_rows``, with rows that have no best component yet."""
+    sizes = [min(block_rows, n_rows - start) for start in range(0, n_rows, block_rows)]
+    return [
+        AssignedPartition(partition, Assigned(best=np.full(size, -1, np.int32)))
+        for partition, size in zip(partitions, sizes, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TruncatedMoments:
+    """Hold the moments of some rows under their candidates, of which the log-likelihood is a lower bound.
+
+    Attributes
+    ----------
+    moments : Moments
+    share : ndarray, one value a candidate
+        Sum of responsibilities over the rows of the candidate's group.
+    """
+
+    moments: Moments
+    share: Float64Array
+
+    def __add__(self, other: TruncatedMoments) -> TruncatedMoments:
+        """Add the moments of two disjoint sets of rows."""
+        return TruncatedMoments(self.moments + other.moments, self.share + other.share)
+
+
+@dataclass(frozen=True, eq=False)
+class TruncatedMixture:
+    """Describe a mixture of which few components are considered for each row.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        With one of the four representations that the kernels serve.
+    n_candidates : int
+        Components that are considered for each row.
+    candidates : Candidates
+    cells : Cells or None
+        Where the best components are looked for before this E-step; None: it goes on from those known.
+    n_steps : int
+        M-steps so far, which seed the draws of candidates.
+    """
+
+    mixture: Mixture
+    n_candidates: int
+    candidates: Candidates
+    cells: Cells | None = None
+    n_steps: int = 0
+
+    @classmethod
+    def of(cls, mixture: Mixture, n_candidates: int) -> TruncatedMixture:
+        """Return the start of a truncated fit from a mixture."""
+        n_first = _at_step(n_candidates, 0)
+        cells = _cells(mixture, n_first, 0)
+        parameters = (mixture.covariances, mixture.log_weights, mixture.means)
+        return cls(mixture, n_candidates, nearest_candidates(cells.candidates, *parameters, n_first), cells)
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return self.mixture.n_components
+
+    @property
+    def weights(self) -> Float64Array:
+        """Mixing weights, shape (K,)."""
+        return self.mixture.weights
+
+    @property
+    def collapsed(self) -> BoolArray:
+        """Components that were left without rows or with a singular covariance."""
+        return self.mixture.collapsed
+
+    def e_step(
+        self, X: FloatArray, weight: Float64Array | None = None, *, hard: bool = False, known: Any = None
+    ) -> TruncatedMoments:
+        """Return the moments of one block of rows, and bring ``known.best`` up to date.
+
+        Parameters
+        ----------
+        X, weight
+            As in ``Mixture.e_step``.
+        hard : bool
+            Always False.
+        known : Assigned
+        """
+        assert not hard
+        if self.cells is not None:
+            self._search(X, known.best, self.cells)
+        out = np.empty(buffer_size(self.mixture.covariances.scatter, self.n_components, X.shape[1]))
+        share = np.empty(len(self.candidates.components))
+        self._run(X, weight, self.candidates, known.best, share, out)
+        reference = self.mixture.means.astype(X.dtype).astype(np.float64)
+        return TruncatedMoments(Moments(out, reference, self.mixture.covariances.scatter), share)
+
+    def _run(
+        self,
+        X: FloatArray,
+        weight: Float64Array | None,
+        candidates: Candidates,
+        best: IntArray,
+        share: Float64Array | None,
+        out: Float64Array | None,
+    ) -> None:
+        covariances: Any = self.mixture.covariances  # one of those that are stored for the kernels
+        kernel.truncated_moments(
+            covariances.kernel_number,
+            X,
+            weight,
+            self._log_constant(),
+            self.mixture.means,
+            covariances.precision,
+            candidates.group_of,
+            candidates.starts,
+            candidates.components,
+            best,
+            share,
+            out,
+        )
+
+    def _search(self, X: FloatArray, best: IntArray, cells: Cells) -> None:
+        """Bring ``best`` up to date with the best component in and around the nearest cell of each row."""
+        found = cells.nearest(X)
+        self._run(X, None, cells.candidates, found, None, None)
+        other = np.flatnonzero(found != best)
+        if len(best) and best[0] < 0:
+            best[:] = found
+            return
+        for start in range(0, len(other), _COMPARED):
+            rows = other[start : start + _COMPARED]
+            better = self._log_joint_of(X[rows], found[rows]) > self._log_joint_of(X[rows], best[rows])
+            best[rows[better]] = found[rows[better]]
+
+    def _log_joint_of(self, X: FloatArray, k: IntArray) -> Float64Array:
+        """Return the log-joint of each row with one component each, shape (n,)."""
+        precision: Float64Array = self.mixture.covariances.precision  # type: ignore[attr-defined]
+        difference = X - self.mixture.means[k]
+        if precision.ndim == 3:
+            white = np.einsum("nab,nb->na", precision[k], difference)
+        elif self.mixture.covariances.scatter is POOLED:
+            white = difference @ precision.T
+        else:
+            white = difference * precision[k].reshape(len(X), -1)
+        distance: Float64Array = np.square(white).sum(axis=1)
+        return self._log_constant()[k] - 0.5 * distance
+
+    def _log_constant(self) -> Float64Array:
+        """Return log π_k − ½ log|Σ_k| − D/2 log 2π, shape (K,)."""
+        constant = self.mixture.covariances.log_det + self.mixture.n_features * _LOG_2PI
+        return self.mixture.log_weights - 0.5 * constant
+
+    def m_step(self, moments: TruncatedMoments) -> TruncatedMixture:
+        """Return the model of the highest bound for the same candidates, with candidates for the next E-step."""
+        moved, n, step = self.mixture.m_step(moments.moments), self.n_candidates, self.n_steps + 1
+        candidates = self.candidates
+        if step < _SETTLED or step % 2 == 0:  # later they change little
+            rng = np.random.default_rng(step)
+            candidates = shared_candidates(candidates, moments.share, _at_step(n, step), rng)
+        cells = _cells(moved, n, step) if step & (step - 1) == 0 else None  # after 1, 2, 4, 8 ... steps
+        return TruncatedMixture(moved, n, candidates, cells, step)
+
+    def em_steps(
+        self, X: FloatArray, weight: Float64Array | None, n_steps: int
+    ) -> tuple[TruncatedMixture, list[float], list[float]]:
+        """Return this model: the kernel has no iterations of this kind in one go."""
+        return self, [], []
+
+    def lower_bound(self, moments: TruncatedMoments) -> float:
+        """Return F, and the log prior density where there is one, per unit of weight, in nats."""
+        return self.mixture.lower_bound(moments.moments)
+
+    def movement(self, previous: TruncatedMixture) -> float:
+        """Return the relative distance of the parameters from ``previous``; see ``Mixture.movement``."""
+        return self.mixture.movement(previous.mixture)
+
+
+def _at_step(n_candidates: int, step: int) -> int:
+    """Return how many candidates there are after ``step`` M-steps: more, while the rows have told little."""
+    return n_candidates * max(_MORE_AT_FIRST >> step, 1)
+
+
+def _cells(mixture: Mixture, n_candidates: int, seed: int) -> Cells:
+    spread = np.sqrt(mixture.weights @ np.square(mixture.covariances.standard_deviations()))
+    return Cells.of(mixture.means, spread, n_candidates, np.random.default_rng(seed))
