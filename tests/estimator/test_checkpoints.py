@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gaussmix import GaussianMixture
-from gaussmix.errors import CheckpointError, ParameterError
+from gaussmix.errors import CheckpointError, ModelFormatError, ParameterError
 from gaussmix.estimator.journal import CheckpointJournal
-from gaussmix.prior import Dirichlet, NormalWishart
+from gaussmix.prior import Dirichlet, NormalWishart, Relevance, Shrinkage
 
 X = np.concatenate([np.random.default_rng(k).normal(2 * k, 1, (300, 3)) for k in range(3)])
 HOLED = np.where(np.random.default_rng(9).random(X.shape) < [0.1, 0.1, 0.0], np.nan, X)
@@ -57,6 +57,9 @@ CASES = {
     "drop": settings(n_components=20, init_params="random", reg_covar=0, on_degenerate="drop"),
     "restart": settings(n_components=20, init_params="random", reg_covar=0, on_degenerate="restart"),
     "priors": settings(init_params="random", prior=[NormalWishart(), Dirichlet(2)]),
+    "wishart": settings(prior=NormalWishart()),
+    "shrinkage": settings(prior=Shrinkage()),
+    "shrunk": settings(prior=Shrinkage(0.1), init_params="random"),
 }
 
 
@@ -146,3 +149,72 @@ def test_what_does_not_go_with_a_checkpoint_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_changes_nothing(tmp_path: Path) -> None:
     plain = fitted(X, settings())
     assert same_bits(fitted(X, settings(checkpoint=tmp_path / "fit", checkpoint_every=0.0)), plain)
+
+
+def test_mixtures_that_are_adapted_are_told_apart(tmp_path: Path) -> None:
+    one, other = (fitted(X + shift, settings()).mixture_ for shift in (0.0, 0.5))
+    kept = settings(checkpoint=tmp_path / "fit.checkpoint")
+    fitted(X, kept | {"prior": Relevance(one)})
+    with pytest.raises(CheckpointError, match="parameter prior"):
+        fitted(X, kept | {"prior": Relevance(other)}, resume=True)
+
+
+def test_functions_are_told_apart_by_what_they_do(tmp_path: Path) -> None:
+    def start(shift: int) -> Any:
+        return lambda rows, K, rng: (np.arange(len(rows)) + shift) % K
+
+    kept = settings(checkpoint=tmp_path / "fit.checkpoint")
+    fitted(X, kept | {"init_params": start(0)})
+    assert fitted(X, kept | {"init_params": start(0)}, resume=True).n_iter_ > 0
+    with pytest.raises(CheckpointError, match="parameter init_params"):
+        fitted(X, kept | {"init_params": start(1)}, resume=True)
+
+
+def test_the_checkpoint_of_a_fit_that_has_not_ended_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = settings(checkpoint=tmp_path / "fit.checkpoint", init_params="random")
+    with monkeypatch.context() as patch:
+        interrupt(patch, 3, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(X, kept)
+    with pytest.raises(CheckpointError, match="has not ended: go on with"):
+        fitted(X, kept)
+    fitted(X, kept, resume=True)
+    fitted(X, kept)  # one that has ended may be written over
+
+
+def test_no_other_file_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ModelFormatError, match="not a usable checkpoint"):
+        fitted(X, settings(checkpoint=path))
+    assert path.read_text() == "a,b\n1,2\n"
+
+
+def test_an_interruption_stays_one_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    note = CheckpointJournal.note
+
+    def gone(self: CheckpointJournal, state: Any) -> None:
+        note(self, state)
+        folder.rmdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CheckpointJournal, "note", gone)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fitted(X, settings(checkpoint=folder / "fit"))
+    assert "could not be written" in caught.value.__notes__[0]
+
+
+def test_checkpoint_every_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    write = CheckpointJournal.write
+    monkeypatch.setattr(
+        CheckpointJournal, "write", lambda self, **given: (written.append(given), write(self, **given))
+    )
+    fitted(X, settings(checkpoint=tmp_path / "fit", n_init=5, init_params="random"))
+    assert written == [{"finished": True}]

@@ -131,3 +131,23 @@ def test_a_damaged_one_points_to_the_one_before(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b"")
     with pytest.raises(ModelFormatError, match=r"state\.1: rename it"):
         load_checkpoint(tmp_path / "state")
+
+
+def test_a_state_may_be_longer_than_a_header(tmp_path: Path) -> None:
+    state = [str(number) * 10 for number in range(60_000)]
+    assert saved(tmp_path / "state", state) == state
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    for number in range(2):
+        save_checkpoint(tmp_path / "link", number, ABOUT, {})
+    assert (tmp_path / "link").is_symlink()
+    assert load_checkpoint(tmp_path / "state.1").state({}) == 0
+
+
+def test_a_checkpoint_without_runs_is_refused(tmp_path: Path) -> None:
+    for state in (3, [3], [(1, 2)]):
+        save_checkpoint(tmp_path / "state", state, ABOUT, {})
+        with pytest.raises(ModelFormatError, match="does not hold the runs of a fit"):
+            load_checkpoint(tmp_path / "state").runs({})

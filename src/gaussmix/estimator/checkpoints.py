@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 import platform
 import warnings
 from importlib.metadata import version
@@ -13,16 +13,15 @@ from typing import Any, Final
 import numpy as np
 
 from gaussmix import kernel
-from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import ParameterError
+from gaussmix.estimator.identity import described, digest
 from gaussmix.estimator.journal import CheckpointJournal, Journal
 from gaussmix.estimator.problem import Problem
-from gaussmix.linalg import is_sparse
+from gaussmix.moments import Scatter
 
 _TO_OTHERS: Final = ("verbose", "verbose_interval", "n_jobs", "executor", "memory_limit", "half_life")
 _OF_ITS_OWN: Final = ("checkpoint", "checkpoint_every", "warm_start")
 _IRRELEVANT: Final = frozenset((*_TO_OTHERS, *_OF_ITS_OWN))  # to the bits of a fit
-_SHORT: Final = 16  # characters of a digest, enough to tell two apart
 
 
 def journal_of(estimator: Any, problem: Problem, *, resume: bool) -> Journal:
@@ -48,13 +47,34 @@ def journal_of(estimator: Any, problem: Problem, *, resume: bool) -> Journal:
             "checkpoint and warm_start do not go together: fit a clone, or set checkpoint=None"
         )
     _check_folder(Path(path))
+    shared = _shared(problem)
+    _check_state(problem, shared)
     about = _about(estimator, problem)
-    shared = {"prior": problem.prior, "family": problem.family}
-    if resume and Path(path).exists():
-        return CheckpointJournal.resumed(path, estimator.checkpoint_every, about, shared)
-    if resume:
-        warnings.warn(f"there is no checkpoint at {path}: the fit begins anew", UserWarning, stacklevel=2)
-    return CheckpointJournal(path, estimator.checkpoint_every, about, shared)
+    if not Path(path).exists():
+        if resume:
+            warnings.warn(f"there is no checkpoint at {path}: the fit begins anew", UserWarning, stacklevel=2)
+        return CheckpointJournal(path, estimator.checkpoint_every, about, shared)
+    return CheckpointJournal.at(path, estimator.checkpoint_every, about, shared, resume=resume)
+
+
+def _shared(problem: Problem) -> dict[str, object]:
+    """Return what each fit of these rows and parameters makes anew, by name."""
+    shared: dict[str, object] = {"prior": problem.prior, "family": problem.family}
+    layer: Any = problem.prior
+    while dataclasses.is_dataclass(layer):
+        for field in dataclasses.fields(layer):
+            value = getattr(layer, field.name)
+            if callable(value) or isinstance(value, Scatter):
+                shared[f"{type(layer).__name__}.{field.name}"] = value
+        layer = getattr(layer, "base", None)
+    return shared
+
+
+def _check_state(problem: Problem, shared: dict[str, object]) -> None:
+    """Raise before the time of a fit is spent where its state cannot be written."""
+    from gaussmix.persistence.state import Encoder
+
+    Encoder(shared)(problem.prior.select(np.arange(problem.n_components)))
 
 
 def _check_folder(path: Path) -> None:
@@ -72,7 +92,7 @@ def _about(estimator: Any, problem: Problem) -> dict[str, dict[str, Any]]:
     from gaussmix.persistence.metadata import ALGORITHM_VERSION
 
     parameters = {
-        name: _described(value)
+        name: described(value)
         for name, value in estimator.get_params(deep=False).items()
         if name not in _IRRELEVANT
     }
@@ -92,45 +112,11 @@ def _rows(problem: Problem) -> dict[str, Any]:
     table: dict[str, Any] = {
         "rows": rows.n_rows,
         "features": rows.n_features,
-        "names": None if rows.feature_names is None else list(rows.feature_names),
+        "names": None if rows.feature_names is None else digest(np.array(rows.feature_names)),
         "type": rows.dtype.name,
-        "variances": _digest(problem.variance),
+        "variances": digest(problem.variance),
     }
     for name, partition in (("first block", partitions[0]), ("last block", partitions[-1])):
-        table[name] = _digest(*partition.load())
+        table[name] = digest(*partition.load())
     known = {"weights": rows.sample_weight, "labels": problem.labels, "noise": problem.noise}
-    return table | {name: None if values is None else _digest(values) for name, values in known.items()}
-
-
-def _described(value: Any) -> Any:
-    """Return a parameter as JSON holds it, the same for equal values in any process."""
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return repr(float(value))
-    if isinstance(value, np.integer):
-        return int(value)
-    if isinstance(value, CovarianceFamily):
-        return f"{value.name}, {value.n_factors} factors"
-    if isinstance(value, dict):
-        return {str(key): _described(part) for key, part in value.items()}
-    if callable(value):
-        return getattr(value, "__qualname__", type(value).__name__)
-    if isinstance(value, np.random.RandomState | np.random.Generator):
-        return type(value).__name__
-    if isinstance(value, (list, tuple)) and not all(isinstance(part, (int, float, list)) for part in value):
-        return [_described(part) for part in value]
-    if hasattr(value, "__array__") or isinstance(value, (list, tuple)):
-        array = np.asarray(value)
-        return f"{array.dtype} {array.shape} {_digest(array)}"
-    return f"{type(value).__name__} {hashlib.sha256(repr(value).encode()).hexdigest()[:_SHORT]}"
-
-
-def _digest(*arrays: Any) -> str:
-    """Return the beginning of the SHA-256 of some arrays' bytes; None among them is left out."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        parts = (array.data, array.indices, array.indptr) if is_sparse(array) else (array,)
-        for part in parts if array is not None else ():
-            digest.update(np.ascontiguousarray(part).tobytes())
-    return digest.hexdigest()[:_SHORT]
+    return table | {name: None if values is None else digest(values) for name, values in known.items()}

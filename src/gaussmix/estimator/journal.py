@@ -19,6 +19,7 @@ from typing import Any, Final, NoReturn
 
 import numpy as np
 
+from gaussmix.errors import CheckpointError
 from gaussmix.fit import FitResult, Optima
 from gaussmix.fit.em import LoopState
 from gaussmix.model import Mixture
@@ -107,29 +108,39 @@ class CheckpointJournal(Journal):
     _changed: bool = False
 
     @classmethod
-    def resumed(
+    def at(
         cls,
         path: Any,
         every: float,
         about: Mapping[str, Mapping[str, Any]],
         shared: Mapping[str, object],
+        *,
+        resume: bool,
     ) -> CheckpointJournal:
-        """Return a journal that goes on from the checkpoint at ``path``.
+        """Return the journal for a path where there is a file: it goes on from it, or takes its place.
 
         Raises
         ------
         CheckpointError
-            If it belongs to other rows, parameters or versions.
+            If it belongs to other rows, parameters or versions, or is that of a fit that has not ended and
+            ``resume`` is not asked for.
         ModelFormatError
-            If it is damaged.
+            If it is damaged, or no checkpoint.
         OSError
             If it cannot be read.
         """
         from gaussmix.persistence.checkpoint import load_checkpoint
 
         saved = load_checkpoint(path)
+        if not resume:
+            if not saved.finished:
+                raise CheckpointError(
+                    f"{path} is the checkpoint of a fit that has not ended: go on with fit(..., resume=True), name "
+                    "another file, or delete it"
+                )
+            return cls(path, every, about, shared)
         saved.require(about)
-        records = [RunRecord(*values) for values in saved.state(shared)]
+        records = [RunRecord(*values) for values in saved.runs(shared)]
         return cls(path, every, about, shared, records)
 
     def begin(self, find: Callable[[np.random.Generator], Found], rng: np.random.Generator) -> RunRecord:
@@ -153,14 +164,20 @@ class CheckpointJournal(Journal):
         record = self.records[self._next - 1]
         if record.result is None:
             record.result, record.state, self._changed = result, None, True
-            self.write()
+            if time.monotonic() - self._written >= self.every:
+                self.write()
 
     @property
     def on_state(self) -> Callable[[LoopState], None] | None:
         return self.note
 
-    def write(self) -> None:
+    def write(self, *, finished: bool = False) -> None:
         """Write the checkpoint, if anything has changed.
+
+        Parameters
+        ----------
+        finished : bool
+            Whether the fit has ended.
 
         Raises
         ------
@@ -175,7 +192,7 @@ class CheckpointJournal(Journal):
             (one.start, one.optima, one.generator, one.n_spawned, one.state, one.result)
             for one in self.records
         ]
-        save_checkpoint(self.path, state, self.about, self.shared)
+        save_checkpoint(self.path, state, self.about, self.shared, finished=finished)
         self._changed, self._written = False, time.monotonic()
 
     @contextmanager
@@ -183,8 +200,14 @@ class CheckpointJournal(Journal):
         with _terminable():
             try:
                 yield
-            except BaseException:  # Ctrl-C, SIGTERM, a lost worker: whatever it was, nothing noted is lost
-                self.write()
+                self.write(finished=True)
+            except (
+                BaseException
+            ) as error:  # Ctrl-C, SIGTERM, a lost worker: whatever it was, nothing noted is lost
+                try:
+                    self.write()
+                except OSError as failure:
+                    error.add_note(f"the checkpoint {self.path} could not be written: {failure}")
                 raise
 
 

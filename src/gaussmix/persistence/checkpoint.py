@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from gaussmix.atomic import write_atomically
 from gaussmix.errors import CheckpointError, ModelFormatError
 from gaussmix.persistence import container, strict_json
@@ -25,15 +27,23 @@ FORMAT: Final = "gaussmix checkpoint"
 FORMAT_VERSION: Final = 1
 PREVIOUS: Final = ".1"
 _KINDS: Final = ("F64", "I64")
-_KEYS: Final = ("sha256", "format", "format_version", "about", "state", "objects")
+_KEYS: Final = ("sha256", "format", "format_version", "characters")
+_CONTENT: Final = ("finished", "about", "state", "objects")
+_TEXT: Final = "text"  # the tensor that holds the JSON of the state, which may be longer than a header
 _DEPTH: Final = 40
+_N_FIELDS: Final = 6  # of the record of a run
 
 About = Mapping[str, Mapping[str, Any]]
 """What a checkpoint belongs to: tables of rows, parameters and versions, of JSON's own types."""
 
 
 def save_checkpoint(
-    path: str | os.PathLike[str], state: object, about: About, shared: Mapping[str, object]
+    path: str | os.PathLike[str],
+    state: object,
+    about: About,
+    shared: Mapping[str, object],
+    *,
+    finished: bool = False,
 ) -> None:
     """Write a checkpoint, whole or not at all, and keep the one before as ``path`` + ``.1``.
 
@@ -46,6 +56,8 @@ def save_checkpoint(
         What it belongs to.
     shared : mapping of str to object
         See ``state.Encoder``.
+    finished : bool
+        Whether the fit has ended.
 
     Raises
     ------
@@ -57,13 +69,15 @@ def save_checkpoint(
     from safetensors.numpy import save as serialize
 
     encode = Encoder(shared)
-    tree = encode(state)
-    values = (container.DIGEST_PLACE, FORMAT, FORMAT_VERSION, about, tree, encode.objects)
-    text = json.dumps(dict(zip(_KEYS, values, strict=True)), allow_nan=False)
-    arrays = encode.arrays
-    data = container.seal(serialize(arrays, metadata={container.METADATA_KEY: text}))
-    _keep_previous(Path(path))
-    write_atomically(path, data)
+    content = dict(zip(_CONTENT, (finished, about, encode(state), encode.objects), strict=True))
+    text = json.dumps(content, allow_nan=False).encode("ascii")
+    values = (container.DIGEST_PLACE, FORMAT, FORMAT_VERSION, len(text))
+    metadata = json.dumps(dict(zip(_KEYS, values, strict=True)))
+    arrays = encode.arrays | {_TEXT: np.frombuffer(text.ljust(-(-len(text) // 8) * 8), np.int64)}
+    data = container.seal(serialize(arrays, metadata={container.METADATA_KEY: metadata}))
+    target = Path(path).resolve()  # of a symbolic link, what it points to
+    _keep_previous(target)
+    write_atomically(target, data)
 
 
 def _keep_previous(path: Path) -> None:
@@ -88,10 +102,13 @@ class Checkpoint:
     Attributes
     ----------
     path : str
+    finished : bool
+        Whether the fit has ended.
     about : mapping
     """
 
     path: str
+    finished: bool
     about: About
     _state: Any
     _objects: Any
@@ -109,6 +126,19 @@ class Checkpoint:
             return Decoder(self._objects, self._arrays, shared)(self._state)
         except ModelFormatError as error:
             raise _named(self.path, error) from None
+
+    def runs(self, shared: Mapping[str, object]) -> list[Any]:
+        """Return the state as the records of runs that the estimators write.
+
+        Raises
+        ------
+        ModelFormatError
+            If it is none.
+        """
+        runs = self.state(shared)
+        if type(runs) is not list or not all(type(run) is tuple and len(run) == _N_FIELDS for run in runs):
+            raise _named(self.path, ModelFormatError("it does not hold the runs of a fit"))
+        return runs
 
     def require(self, about: About) -> None:
         """Raise if the checkpoint was written for other rows, parameters or versions.
@@ -170,20 +200,28 @@ def _parsed(path: str, data: bytes) -> Checkpoint:
         data[container.PREFIX : container.PREFIX + header_bytes], tensors=None, kinds=_KINDS
     )
     container.check_extent(header, header_bytes, len(data))
-    table = strict_json.parse(
-        header.metadata, what="its metadata", max_length=container.METADATA_LIMIT, max_depth=_DEPTH
-    )
+    table = strict_json.parse(header.metadata, what="its metadata", max_length=container.METADATA_LIMIT)
     if not isinstance(table, dict) or table.get("format") != FORMAT:
         raise ModelFormatError("it holds no checkpoint (a model file?)")
     if table.get("format_version") != FORMAT_VERSION:
         raise ModelFormatError(
             f"its format_version is {table.get('format_version')!r}, and this version reads {FORMAT_VERSION}"
         )
-    if set(table) != set(_KEYS) or not isinstance(table["about"], dict):
+    if set(table) != set(_KEYS) or type(table["characters"]) is not int or _TEXT not in header.shapes:
         raise ModelFormatError("its metadata has other entries than those of a checkpoint")
     container.check_seal(data, table["sha256"])
     try:
         arrays = deserialize(data)
     except SafetensorError as error:
         raise ModelFormatError(f"the safetensors parser refuses it ({error})") from None
-    return Checkpoint(path, table["about"], table["state"], table["objects"], arrays)
+    text = arrays.pop(_TEXT).tobytes()[: table["characters"]].decode("ascii", errors="replace")
+    content = strict_json.parse(text, what="its content", max_length=len(text), max_depth=_DEPTH)
+    if (
+        not isinstance(content, dict)
+        or set(content) != set(_CONTENT)
+        or not isinstance(content["about"], dict)
+    ):
+        raise ModelFormatError("its content has other entries than those of a checkpoint")
+    return Checkpoint(
+        path, bool(content["finished"]), content["about"], content["state"], content["objects"], arrays
+    )

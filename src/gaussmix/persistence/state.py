@@ -184,6 +184,8 @@ class Decoder:
 
     def _empty(self, content: Any) -> NDArray[Any]:
         kind, shape = content
+        if 0 not in shape:
+            raise ModelFormatError("its state is not one that gaussmix writes")
         return np.empty(shape, {"float64": float, "int64": np.int64, "bool": bool}[kind])
 
     def _array(self, content: Any) -> NDArray[Any]:
