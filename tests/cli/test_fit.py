@@ -15,9 +15,9 @@ from gaussmix.persistence import load
 from .conftest import start
 
 KEYS = {
-    "data", "model", "n_rows", "n_features", "feature_names", "n_components", "covariance_type", "converged",
-    "n_iter", "lower_bound", "log_likelihood", "score", "bic", "aic", "seconds", "degenerate", "weights", "means",
-    "covariances",
+    "data", "model", "n_rows", "n_features", "feature_names", "distribution", "n_components", "covariance_type",
+    "converged", "n_iter", "lower_bound", "log_likelihood", "score", "bic", "aic", "seconds", "degenerate", "weights",
+    "means", "covariances",
 }  # fmt: skip
 
 
@@ -84,9 +84,11 @@ def test_defaults_are_the_estimators():
     checked = {
         option.name: library[names.get(option.name, option.name)].default
         for option in options
-        if option.name not in ("n_components", "verbose") and option.default not in (None, *_unset())
+        # The two words of --executor stand for None and an address.
+        if option.name not in ("n_components", "verbose", "executor")
+        and option.default not in (None, *_unset())
     }
-    assert len(checked) == 8
+    assert len(checked) == 9
     assert {option.name: option.default for option in options if option.name in checked} == checked
 
 
@@ -231,7 +233,7 @@ def test_too_much_memory_is_code_6(call, tmp_path):
 
 
 def test_names_too_long_for_a_model_file_are_told_before_the_fit(call, tmp_path, monkeypatch):
-    monkeypatch.setattr("gaussmix.cli.fit._fitted", None)
+    monkeypatch.setattr("gaussmix.cli.fit.fitted", None)
     (tmp_path / "long.csv").write_text("a" * 10_001 + ",b\n1,2\n3,4\n5,7\n")
     result = call("fit", tmp_path / "long.csv", "-k", 1, "-o", tmp_path / "m.safetensors")
     assert result.code == 2

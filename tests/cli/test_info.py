@@ -11,8 +11,8 @@ from gaussmix.persistence import save
 def test_json_has_everything(call, model):
     result = json.loads(call("info", model, "--json").out)
     assert set(result) == {
-        "model", "n_components", "n_features", "n_parameters", "covariance_type", "feature_names", "fit",
-        "weights", "means", "covariances", "diagnosis",
+        "model", "distribution", "n_components", "n_features", "n_parameters", "covariance_type", "feature_names",
+        "fit", "weights", "means", "covariances", "diagnosis",
     }  # fmt: skip
     assert result["feature_names"] == ["height", "weight"]
     assert result["weights"] == [0.6, 0.4]

@@ -9,6 +9,7 @@ import pytest
 from gaussmix.estimator import GaussianMixtureSearch
 from gaussmix.estimator.cells import CellFitter
 from gaussmix.persistence import load
+from gaussmix.selection.criteria import CRITERIA
 
 FEW = ["-k", "1:3", "--covariance", "VVV,VVI", "--effort", "low"]
 
@@ -17,6 +18,10 @@ FEW = ["-k", "1:3", "--covariance", "VVV,VVI", "--effort", "low"]
 def search(X):
     options = {"covariance_type": ["VVV", "VVI"], "effort": "low", "random_state": 0}
     return GaussianMixtureSearch((1, 2, 3), **options).fit(X)
+
+
+def test_help_lists_the_criteria(call):
+    assert f"[{'|'.join(CRITERIA)}]" in "".join(call("select", "--help").out.split())
 
 
 def test_the_model_is_the_best_one(call, data, search, tmp_path):

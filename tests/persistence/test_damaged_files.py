@@ -300,6 +300,11 @@ def test_forged_values(sound, changed, message):
     refuse(with_tensors(sound, **changed), message)
 
 
+def test_factors_that_are_a_number(sound):
+    header, metadata, tensors = parts(with_tensors(sound, covariances=1.0))
+    refuse(forge(header, {**metadata, "covariance_type": "mfa"}, tensors), "covariances have the shape")
+
+
 def test_a_huge_claim_allocates_nothing(sound, tmp_path):
     header, metadata, _ = parts(sound)
     header["means"] = {"dtype": "F64", "shape": [10**6, 10**6], "data_offsets": [0, 8 * 10**12]}

@@ -101,6 +101,8 @@ def test_a_gaussian_mixture_has_no_further_tensors(sound):
     refuse(with_tensors(sound, degrees_of_freedom=[1, 2]), "does not list the tensors")
 
 
-def test_t_distributions_have_no_factors():
-    header, metadata, tensors = parts(with_tensors(STUDENT, covariances=np.ones((2, 2, 2))))
-    refuse(forge(header, {**metadata, "covariance_type": "mfa"}, tensors), "have factors, which none have")
+def test_t_distributions_have_no_low_rank_covariances():
+    factors = np.ones((2, 130, 2))
+    header, metadata, tensors = parts(with_tensors(STUDENT, covariances=factors, means=np.zeros((2, 130))))
+    metadata |= {"covariance_type": "mfa", "n_features": 130, "feature_names": None}
+    refuse(forge(header, metadata, tensors), "no t distributions of covariance_type 'mfa' in 130 features")

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import time
-import warnings
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from gaussmix.cli import option, text
-from gaussmix.cli.output import check_output, covariances_of, write_json
+from gaussmix.cli import option
+from gaussmix.cli.estimation import DISTRIBUTIONS, check_executor, check_options, fitted
+from gaussmix.cli.fitted import check_names, report_of, save_model, table_of
+from gaussmix.cli.output import check_output, write_json
 from gaussmix.errors import DataError
-
-if TYPE_CHECKING:
-    from gaussmix.estimator import GaussianMixture
-    from gaussmix.source import Source
 
 MODEL_SUFFIX = ".safetensors"
 NOT_CONVERGED = 4  # the exit code of --strict
@@ -27,6 +20,8 @@ Examples:
   gaussmix fit iris.csv -k 3 --columns petal_length,petal_width -o iris.safetensors
   gaussmix fit big.parquet -k 50 --covariance diag --n-init 5 --jobs 8 -o big.safetensors
   gaussmix fit counts.csv -k 2 --weights n --strict --json | jq .bic
+  gaussmix fit noisy.csv -k 3 --distribution student -o robust.safetensors
+  gaussmix fit 'sensors/*.parquet' -k 200 --checkpoint fit.ckpt --resume -o sensors.safetensors
 """
 
 
@@ -42,8 +37,27 @@ Examples:
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the model to FILE (.safetensors).")
 @click.option(
+    "--distribution",
+    type=click.Choice(DISTRIBUTIONS),
+    default="gaussian",
+    show_default=True,
+    help="What the components are; student: t distributions, which outliers do not pull away.",
+)
+@click.option(
+    "--degrees-of-freedom",
+    type=option.Freedom(),
+    metavar="NU",
+    help="Of --distribution student: estimated for each component, shared by all, or a number.  "
+    "[default: component]",
+)
+@click.option(
+    "--background",
+    type=click.Choice(["uniform", "hull"]),
+    help="Leave rows to a uniform density in a box about all rows, or in their convex hull.",
+)
+@click.option(
     "--covariance",
-    type=option.FITTED_FAMILY,
+    type=option.FAMILY,
     default="full",
     show_default=True,
     help="Covariance matrices: full, tied, diag, spherical, one of the 14 codes from EII to VVV, or with factors: "
@@ -101,6 +115,27 @@ Examples:
     help="What becomes of a component that collapses.",
 )
 @click.option("--jobs", "n_jobs", type=click.IntRange(min=1), help="Threads.  [default: all cores]")
+@option.memory_option
+@click.option(
+    "--checkpoint", metavar="FILE", help="Save to FILE where the fit stands, for --resume after a crash."
+)
+@click.option(
+    "--checkpoint-every",
+    type=option.NonNegative(),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Least time between two checkpoints.",
+)
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint, if it is there.")
+@click.option(
+    "--executor",
+    type=click.Choice(["threads", "dask"]),
+    default="threads",
+    show_default=True,
+    help="Where the passes over the rows run.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Of --executor dask: tcp://HOST:PORT.")
 @click.option(
     "--strict", is_flag=True, help="Exit with code 4 if the fit did not converge; the model is written."
 )
@@ -110,141 +145,49 @@ Examples:
 def fit(
     data: str,
     output: str | None,
+    distribution: str,
     columns: tuple[str, ...] | None,
     weights: str | None,
     strict: bool,
+    memory_limit: str | None,
+    resume: bool,
+    executor: str,
+    scheduler: str | None,
     as_json: bool,
     quiet: bool,
     verbose: int,
     **parameters: Any,
 ) -> int:
-    """Fit a Gaussian mixture to DATA by maximum likelihood, and report it.
+    """Fit a mixture to DATA by maximum likelihood, and report it.
 
-    All columns of DATA are used unless --columns names some. The same data and seed give the same model,
-    whatever --jobs is.
+    All columns of DATA are used unless --columns names some. DATA may also be a folder or a quoted pattern such as
+    'part-*.parquet'. Files larger than --memory-limit are read block by block in each pass. The same data and seed
+    give the same model, whatever --jobs, --executor and --memory-limit are.
     """
+    check_options(distribution, option.given())
+    parameters["executor"] = check_executor(executor, scheduler)
     check_output(output, [data], [MODEL_SUFFIX])
+    check_output(parameters["checkpoint"], [data, output], None, option="--checkpoint")
     from gaussmix.cli.rows import open_data
 
-    source = open_data(data, columns, weights, missing=True)
+    # What a missing value is, only a plain Gaussian mixture knows.
+    missing = distribution == "gaussian" and parameters["background"] is None
+    source = open_data(data, columns, weights, missing=missing, memory_limit=memory_limit)
     if output is not None:
         check_names(source)
+    shown: dict[str, Any] = {"strict": strict, "quiet": quiet, "verbose": verbose}
     try:
-        estimator, seconds = _fitted(source, parameters, strict=strict, quiet=quiet, verbose=verbose)
+        estimator, seconds = fitted(source, distribution, parameters, resume=resume, **shown)
     except DataError as error:  # the estimator sees rows, and does not know whose
         raise DataError(f"{data}: {error}") from error
     if output is not None:
         save_model(estimator, source, output)
-    report = _report(estimator, source, data=data, model=output, seconds=seconds)
+    report = report_of(estimator, source, data=data, model=output, seconds=seconds)
     if as_json:
         write_json(report)
     elif not quiet:
-        click.echo(_table(estimator, report))
+        click.echo(table_of(estimator, report))
     if strict and not report["converged"]:
         click.echo(f"gaussmix: error: not converged after {report['n_iter']} iterations (--strict)", err=True)
         return NOT_CONVERGED
     return 0
-
-
-def _fitted(
-    source: Source, parameters: dict[str, Any], *, strict: bool, quiet: bool, verbose: int
-) -> tuple[GaussianMixture, float]:
-    """Return the fitted estimator, and the seconds that it took."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    from gaussmix.cli.progress import shown
-    from gaussmix.estimator import GaussianMixture
-
-    names = {"covariance": "covariance_type", "seed": "random_state"}
-    given = {names.get(name, name): value for name, value in parameters.items() if value is not None}
-    given["assignment"] = "hard" if given.pop("hard") else "soft"
-    with warnings.catch_warnings(), shown(verbose, quiet) as level:
-        if quiet:
-            warnings.simplefilter("ignore")
-        elif strict:  # it becomes the error
-            warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator = GaussianMixture(**given, verbose=level, verbose_interval=1)
-        started = time.perf_counter()
-        estimator.fit(source)
-        return estimator, time.perf_counter() - started
-
-
-def check_names(source: Source) -> None:
-    """Refuse names that a model file cannot hold, before the time of a fit is spent."""
-    from gaussmix.persistence import metadata
-
-    metadata.write("full", (1, source.n_features), source.feature_names, None)
-
-
-def save_model(estimator: GaussianMixture, source: Source, output: str) -> None:
-    """Write a fitted mixture and how it was fitted."""
-    from gaussmix.persistence import save
-
-    history = {
-        "n_iter": estimator.n_iter_,
-        "converged": bool(estimator.converged_),
-        "lower_bound": float(estimator.lower_bound_),
-        "n_rows": source.n_rows,
-        "degenerate": estimator.degenerate_,
-    }
-    if estimator.optima_ is not None:
-        history["optima"] = asdict(estimator.optima_)
-    settings: tuple[str, ...] = (
-        "init_params",
-        "n_init",
-        "max_iter",
-        "tol",
-        "reg_covar",
-        "on_degenerate",
-        "random_state",
-    )
-    settings += ("effort", "acceleration", "assignment", "equal_weights")
-    history |= {name: getattr(estimator, name) for name in settings}
-    save(estimator.mixture_, output, feature_names=source.feature_names, fit=history)
-
-
-def _report(
-    estimator: GaussianMixture, source: Source, *, data: str, model: str | None, seconds: float
-) -> dict[str, Any]:
-    """Return the JSON object of --json; the table shows a part of it."""
-    from gaussmix.cli.rows import evaluated
-
-    mixture = estimator.mixture_
-    return {
-        "data": data,
-        "model": model,
-        "n_rows": source.n_rows,
-        "n_features": mixture.n_features,
-        "feature_names": source.feature_names,
-        "n_components": mixture.n_components,
-        "covariance_type": mixture.covariance_type,
-        "converged": bool(estimator.converged_),
-        "n_iter": int(estimator.n_iter_),
-        "lower_bound": float(estimator.lower_bound_),
-        **evaluated(mixture, source),
-        "seconds": round(seconds, 6),
-        "degenerate": estimator.degenerate_,
-        "weights": mixture.weights,
-        "means": mixture.means,
-        **covariances_of(mixture),
-    }
-
-
-def _table(estimator: GaussianMixture, report: dict[str, Any]) -> str:
-    entries: Sequence[tuple[str, object]] = [
-        ("rows × features", f"{report['n_rows']} × {report['n_features']}"),
-        ("components", f"{report['n_components']} ({report['covariance_type']} covariance)"),
-        ("log-likelihood", f"{report['log_likelihood']:.10g} ({report['score']:.6g} a row)"),
-        ("BIC", report["bic"]),
-        ("AIC", report["aic"]),
-        ("iterations", report["n_iter"]),
-        ("converged", report["converged"]),
-        ("seconds", f"{report['seconds']:.2f}"),
-    ]
-    collapsed = [f"{item['component']} ({item['action']})" for item in report["degenerate"]]
-    if collapsed:
-        entries = [*entries, ("collapsed", ", ".join(collapsed))]
-    if report["model"] is not None:
-        entries = [*entries, ("model", os.fspath(report["model"]))]
-    table = text.components(estimator.mixture_, report["feature_names"])
-    return f"{text.facts(entries)}\n\n{table}"

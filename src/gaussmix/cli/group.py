@@ -8,7 +8,7 @@ code  meaning
 2     wrong usage, or a parameter out of range
 3     data or a model file that cannot be used
 4     the fit did not converge, with ``--strict``
-5     a file cannot be read or written
+5     a file cannot be read or written, or a cluster not be reached
 6     more memory would be needed than there is
 130   interrupted (Ctrl-C); 143 terminated; 141 the reader of a pipe went away
 ====  ==========================================================
@@ -36,7 +36,7 @@ from gaussmix.cli.sample import sample
 from gaussmix.cli.score import score
 from gaussmix.cli.select import select
 from gaussmix.cli.text import printable
-from gaussmix.errors import GaussmixError, MissingDependencyError, ParameterError
+from gaussmix.errors import ExecutorError, GaussmixError, MissingDependencyError, ParameterError
 
 NAME, COMPLETION = "gaussmix", "_GAUSSMIX_COMPLETE"
 DEFECT, USAGE, BAD_DATA, NOT_CONVERGED, IO_ERROR, RESOURCE_LIMIT = 1, 2, 3, 4, 5, 6
@@ -50,6 +50,7 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (MemoryError, RESOURCE_LIMIT),
     (ParameterError, USAGE),
     (MissingDependencyError, IO_ERROR),
+    (ExecutorError, IO_ERROR),
     (GaussmixError, BAD_DATA),
     (BrokenPipeError, BROKEN_PIPE),
     (OSError, IO_ERROR),
@@ -79,7 +80,8 @@ Exit codes: 0 ok, 2 usage, 3 bad data, 4 not converged (--strict), 5 input or ou
 def group() -> None:
     """Gaussian mixtures: fit them to data, and use what was fitted.
 
-    DATA is a .csv, .tsv, .parquet, .arrow or .npy file with one row an observation; "-" reads CSV from
+    DATA is a .csv, .tsv, .parquet, .arrow or .npy file with one row an observation, a folder or a quoted pattern
+    of such files, or an array in a store, as in file.h5::/group/data or folder.zarr::data; "-" reads CSV from
     standard input. A model is one .safetensors file. Results go to standard output, or to the file that -o
     names.
     """

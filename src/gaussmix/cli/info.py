@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gaussmix.cli import option, text
-from gaussmix.cli.output import covariances_of, write_json
+from gaussmix.cli import content, option, text
+from gaussmix.cli.output import write_json
 
 if TYPE_CHECKING:
     from gaussmix.persistence import SavedModel
@@ -32,24 +32,29 @@ def info(model: str, data: str | None, columns: tuple[str, ...] | None, as_json:
     """Print the kind and size of a model, how it was fitted, its weights and means, and what is doubtful about it.
 
     With --data the diagnosis is complete: whether the rows of each component are normally distributed, and whether
-    components should be split or merged. Columns are found by name as in predict.
+    components should be split or merged. Columns are found by name as in predict. The diagnosis is one of Gaussian
+    components; of t distributions there is none.
     """
     if columns is not None and data is None:
         raise click.UsageError("--columns chooses columns of DATA: it needs --data")
     from gaussmix.persistence import load
 
     saved = load(model)
-    diagnosis = _diagnosis(saved, data, columns)
+    diagnosis = None
+    if content.distribution(saved.mixture) == "gaussian":
+        diagnosis = _diagnosis(saved, data, columns)
+    elif data is not None:
+        raise click.UsageError(f"--data is for Gaussian components, and those of {model} are t distributions")
     if as_json:
         write_json(_table(model, saved, diagnosis))
         return
     width = shutil.get_terminal_size().columns
     sentences = [
         textwrap.fill(text.printable(sentence), width, initial_indent="- ", subsequent_indent="  ")
-        for sentence in str(diagnosis).splitlines()
+        for sentence in ([] if diagnosis is None else str(diagnosis).splitlines())
     ]
-    components = text.components(saved.mixture, saved.feature_names)
-    click.echo("\n\n".join([text.facts(_facts(saved)), components, "\n".join(sentences)]))
+    parts = [text.facts(_facts(saved)), text.components(saved.mixture, saved.feature_names)]
+    click.echo("\n\n".join(parts + ["\n".join(sentences)] * bool(sentences)))
 
 
 def _diagnosis(saved: SavedModel, data: str | None, columns: tuple[str, ...] | None) -> Diagnosis:
@@ -64,12 +69,14 @@ def _diagnosis(saved: SavedModel, data: str | None, columns: tuple[str, ...] | N
         degenerate=[event for event in history.get("degenerate") or () if _is_event(event)],
         feature_names=saved.feature_names,
     )
+    mixture: Any = saved.mixture
     if data is None:
-        return diagnose(saved.mixture, None, run)
+        return diagnose(mixture, None, run)
     from gaussmix.cli.rows import open_for_model
+    from gaussmix.estimator.background import described
 
-    source = open_for_model(data, saved, columns)
-    return diagnose(saved.mixture, gather(saved.mixture, source, thorough=True), run)
+    source = described(open_for_model(data, saved, columns), saved.background)
+    return diagnose(mixture, gather(mixture, source, thorough=True), run)
 
 
 def _optima(entry: Any) -> Any:
@@ -88,29 +95,28 @@ def _is_event(event: Any) -> bool:
     return isinstance(event, dict) and isinstance(event.get("component"), int)
 
 
-def _table(model: str, saved: SavedModel, diagnosis: Diagnosis) -> dict[str, Any]:
+def _table(model: str, saved: SavedModel, diagnosis: Diagnosis | None) -> dict[str, Any]:
     mixture = saved.mixture
     return {
         "model": model,
+        "distribution": content.distribution(mixture),
         "n_components": mixture.n_components,
         "n_features": mixture.n_features,
-        "n_parameters": mixture.n_parameters,
+        "n_parameters": saved.model.n_parameters,
         "covariance_type": mixture.covariance_type,
         "feature_names": saved.feature_names,
         "fit": saved.fit,
-        "weights": mixture.weights,
-        "means": mixture.means,
-        **covariances_of(mixture),
-        "diagnosis": diagnosis.as_dict(),
+        **content.parameters_of(mixture, saved.background),
+        "diagnosis": None if diagnosis is None else diagnosis.as_dict(),
     }
 
 
 def _facts(saved: SavedModel) -> list[tuple[str, object]]:
-    mixture, history = saved.mixture, saved.fit or {}
+    history = saved.fit or {}
     entries: list[tuple[str, object]] = [
-        ("components", f"{mixture.n_components} ({mixture.covariance_type} covariance)"),
-        ("features", mixture.n_features),
-        ("parameters", mixture.n_parameters),
+        *content.lines(saved.mixture, saved.background),
+        ("features", saved.mixture.n_features),
+        ("parameters", saved.model.n_parameters),
     ]
     titles = {
         "n_rows": "fitted to rows",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
@@ -26,20 +26,26 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
         return names
 
 
-_WIDEST: Final = 60  # characters of a list of names in the help text
-
-
 class Registered(click.ParamType):  # type: ignore[type-arg]
-    """A name out of a registry, which is imported only when the name is needed."""
+    """A name out of a registry, which is imported only when the name is needed, and not for the help text.
 
-    def __init__(self, name: str, names: Callable[[], list[str]]) -> None:
+    Parameters
+    ----------
+    name : str
+        What the names are names of, which the help text shows.
+    names : callable
+        Returns the names in the registry.
+    shown : sequence of str
+        The names again, for the help text to show, where they are few.
+    """
+
+    def __init__(self, name: str, names: Callable[[], list[str]], shown: Sequence[str] = ()) -> None:
         self.name = name
-        self._names = names
+        self._names, self._shown = names, shown
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        """Return the names, for the help text, or what they are names of where there are many."""
-        names = f"[{'|'.join(self._names())}]"
-        return names if len(names) <= _WIDEST else self.name.upper()
+        """Return the names, or what they are names of where there are many."""
+        return f"[{'|'.join(self._shown)}]" if self._shown else self.name.upper()
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the name if the registry holds it."""
@@ -50,15 +56,9 @@ class Registered(click.ParamType):  # type: ignore[type-arg]
 
 
 def _families() -> list[str]:
-    from gaussmix.covariance import COVARIANCE_TYPES
+    from gaussmix.covariance import COVARIANCE_TYPES, FACTOR_TYPES
 
-    return list(COVARIANCE_TYPES)
-
-
-def _fitted_families() -> list[str]:
-    from gaussmix.covariance import FACTOR_TYPES
-
-    return [*_families(), *FACTOR_TYPES]
+    return [*COVARIANCE_TYPES, *FACTOR_TYPES]
 
 
 def _starts() -> list[str]:
@@ -73,10 +73,34 @@ def _policies() -> list[str]:
     return list(POLICIES)
 
 
+class Freedom(click.ParamType):  # type: ignore[type-arg]
+    """Degrees of freedom: "component", "shared" or a positive number."""
+
+    name = "freedom"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name or the number."""
+        if value in ("component", "shared"):
+            return value
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number > 0):
+            self.fail(f"{value!r} should be component, shared or a positive number", param, ctx)
+        return number
+
+
+def given() -> list[str]:
+    """Return the names of the running command's parameters that the user has given."""
+    context = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    return sorted(name for name in context.params if context.get_parameter_source(name) is not default)
+
+
 FAMILY = Registered("family", _families)
-FITTED_FAMILY = Registered("family", _fitted_families)
-START = Registered("start", _starts)
-POLICY = Registered("policy", _policies)
+START = Registered("start", _starts, ["auto", "kmeans", "k-means++", "random", "random_from_data"])
+POLICY = Registered("policy", _policies, ["floor", "drop", "restart", "raise"])
 
 
 def data_argument(command: Command) -> Command:
@@ -108,6 +132,16 @@ def output_option(command: Command) -> Command:
         "--output",
         metavar="FILE",
         help="Write to a .csv, .parquet, .arrow or .npy file.  [default: CSV on standard output]",
+    )(command)
+
+
+def memory_option(command: Command) -> Command:
+    """Add the option --memory-limit."""
+    return click.option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="What the rows of DATA may take in memory, such as 2GiB; larger files are read block by block.  "
+        "[default: a quarter of the memory]",
     )(command)
 
 

@@ -5,6 +5,7 @@ To add a format: one function that writes a `Rows` to a stream, and one line in 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import io
@@ -19,13 +20,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from gaussmix.errors import MissingDependencyError
+from gaussmix.errors import DataError, MissingDependencyError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from gaussmix.model import Mixture
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,18 @@ class Rows:
 
 
 def check_output(
-    path: str | None, inputs: Iterable[str], suffixes: Iterable[str], *, option: str = "-o"
+    path: str | None, inputs: Iterable[str | None], suffixes: Iterable[str] | None, *, option: str = "-o"
 ) -> None:
     """Raise if ``path``, which ``option`` gave, cannot be written, before any work is done for it.
+
+    Parameters
+    ----------
+    path : str or None
+    inputs : iterable of str or None
+        Files, folders and patterns that are read.
+    suffixes : iterable of str or None
+        What the name may end in; None for anything.
+    option : str
 
     Raises
     ------
@@ -61,8 +69,8 @@ def check_output(
     """
     if path is None:
         return
-    target, known = Path(path), list(suffixes)
-    if target.suffix.lower() not in known:
+    target, known = Path(path), None if suffixes is None else list(suffixes)
+    if known is not None and target.suffix.lower() not in known:
         raise click.UsageError(f"{option} {path}: the name of the file should end in {' or '.join(known)}")
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(target.parent))
@@ -70,12 +78,31 @@ def check_output(
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", path)
     if not os.access(target.parent, os.W_OK):
         raise PermissionError(errno.EACCES, "no permission to write into this folder", str(target.parent))
-    if target.exists():
-        for source in map(Path, inputs):
-            if source.exists() and target.samefile(source):
-                raise click.UsageError(
-                    f"{option} {path} is an input, and would be overwritten: choose another name"
-                )
+    if any(_same(target, source) for source in _files(inputs)):
+        raise click.UsageError(
+            f"{option} {path} is an input, or named twice, and would be overwritten: choose another name"
+        )
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.absolute() == other.absolute()
+
+
+def _files(inputs: Iterable[str | None]) -> Iterator[Path]:
+    """Yield the files that are read; what a folder or a pattern stands for costs an import."""
+    for data in inputs:
+        if data is None:
+            continue
+        if not Path(data).is_dir() and not set(data) & set("*?["):
+            yield Path(data)
+            continue
+        from gaussmix.source import READERS
+        from gaussmix.source.paths import find_files
+
+        with contextlib.suppress(OSError, DataError):  # told by who reads them
+            yield from find_files(data, READERS)
 
 
 def write_rows(rows: Rows, path: str | None) -> None:
@@ -180,11 +207,3 @@ WRITERS: dict[str, Callable[[Rows, BinaryIO], None]] = {
     ".arrow": _write_arrow,
     ".npy": _write_npy,
 }
-
-
-def covariances_of(mixture: Mixture) -> dict[str, Any]:
-    """Return what a report says of the covariances: loadings and noise where there are factors."""
-    stored: Any = mixture.covariances
-    if stored.n_factors:
-        return {"loadings": stored.loadings, "noise_variance": stored.noise}
-    return {"covariances": stored.parameters()}

@@ -10,15 +10,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gaussmix.errors import DataError, ParameterError
+from gaussmix.errors import DataError, ParameterError, ResourceLimitError
 
 if TYPE_CHECKING:
-    from gaussmix.model.mixture import Mixture
     from gaussmix.persistence import SavedModel
     from gaussmix.source import Source
     from gaussmix.types import FloatArray
 
 BLOCK_ROWS = 65_536
+BLOCK_VALUES = 1 << 24  # of a block of rows, and of a result with a column for each component: 128 MB
 STANDARD_INPUT = "-"
 
 
@@ -28,36 +28,48 @@ def open_data(
     weights: str | None = None,
     *,
     missing: bool = False,
+    memory_limit: str | None = None,
 ) -> Source:
     """Return the rows of a file, or of CSV on standard input.
 
     Parameters
     ----------
     data : str
-        A path, or ``"-"``.
+        A path, a folder, a pattern, or ``"-"``.
     columns : sequence of str, optional
         Columns to use; all by default, but that of the weights.
     weights : str, optional
         The column of sample weights.
     missing : bool
         Whether an empty cell is a missing value; refused otherwise.
+    memory_limit : str, optional
+        What the rows may take in memory.
     """
+    limits: dict[str, Any] = {"missing": missing}
+    if memory_limit is not None:
+        limits["memory_limit"] = memory_limit
     if data == STANDARD_INPUT:
         with _spooled() as path:
-            return _open(path, "standard input", columns, weights, missing=missing)
-    return _open(data, data, columns, weights, missing=missing)
+            return _open(path, "standard input", columns, weights, limits)
+    return _open(data, data, columns, weights, limits)
 
 
 def open_for_model(
-    data: str, saved: SavedModel, columns: Sequence[str] | None = None, *, missing: bool = False
+    data: str,
+    saved: SavedModel,
+    columns: Sequence[str] | None = None,
+    *,
+    missing: bool = False,
+    memory_limit: str | None = None,
 ) -> Source:
-    """Return the rows of a file with the features of a model, found by their names in any order.
+    """Return the rows of files with the features of a model, found by their names in any order.
 
     Columns that the model does not know are left out. Where model or file have no names, or ``columns`` are
-    given, the number of columns must fit.
+    given, the number of columns must fit. ``missing`` is for models that know what a missing value is.
     """
-    names = saved.feature_names if columns is None and not data.lower().endswith(".npy") else columns
-    source = open_data(data, names, missing=missing)
+    names = saved.feature_names if columns is None and _has_names(data) else columns
+    missing = missing and takes_missing(saved)
+    source = open_data(data, names, missing=missing, memory_limit=memory_limit)
     expected = saved.mixture.n_features
     if source.n_features != expected:
         raise DataError(
@@ -67,34 +79,54 @@ def open_for_model(
     return source
 
 
-def blocks(source: Source) -> Iterator[FloatArray]:
+def takes_missing(saved: SavedModel) -> bool:
+    """Return whether the model knows what a missing value is: a Gaussian mixture that stands alone."""
+    from gaussmix.persistence.kind import GAUSSIAN, kind_of
+
+    return kind_of(saved.model) is GAUSSIAN
+
+
+def _has_names(data: str) -> bool:
+    """Return whether the columns of these data have names, as far as the kind of files tells."""
+    if data == STANDARD_INPUT:
+        return True
+    from gaussmix.source import READERS, STORES
+    from gaussmix.source.paths import find_files, split_store
+
+    return split_store(data, STORES)[0] is None and find_files(data, READERS)[0].suffix.lower() != ".npy"
+
+
+def blocks(source: Source, n_classes: int = 1) -> Iterator[FloatArray]:
     """Yield the rows in blocks, so that no result of N×K values is ever held."""
-    for partition in source.partitions(BLOCK_ROWS):
+    rows = min(BLOCK_ROWS, BLOCK_VALUES // max(source.n_features, n_classes))
+    for partition in source.partitions(max(rows, 1)):
         X, _ = partition.load()
         yield X
 
 
 def _open(
-    path: str, name: str, columns: Sequence[str] | None, weights: str | None, *, missing: bool
+    path: str, name: str, columns: Sequence[str] | None, weights: str | None, limits: dict[str, Any]
 ) -> Source:
-    from gaussmix.source import as_source
+    from gaussmix.source import as_source, column_names
 
+    chosen = "--columns" if columns is not None else "--weights" if weights is not None else None
+    if chosen is not None and not _has_names(path):
+        raise ParameterError(f"{name}: its columns have no names: leave {chosen} out, or save it as Parquet")
     try:
         if weights is None:
-            return as_source(path, columns=columns, missing=missing)
-        weight = as_source(path, columns=[weights])
+            return as_source(path, columns=columns, **limits)
+        weight = as_source(path, **limits | {"columns": [weights], "missing": False})
         if columns is None:
-            columns = [
-                name for name in as_source(path, missing=missing).feature_names or () if name != weights
-            ]
+            columns = [name for name in column_names(path) or () if name != weights]
             if not columns:
                 raise ParameterError(
                     f"{weights!r} is the only column: there are no features beside the weights"
                 )
-        return as_source(path, columns=columns, sample_weight=_column(weight), missing=missing)
-    except (DataError, ParameterError) as error:
+        return as_source(path, columns=columns, sample_weight=_column(weight), **limits)
+    except (DataError, ParameterError, ResourceLimitError) as error:
         # The advice is for Python: here the same choice is an option, and a file may stand for a pipe.
         message = str(error).replace("columns=[...]", "--columns").replace(path, name)
+        message = message.replace("memory_limit", "--memory-limit")
         raise type(error)(message) from error
 
 
@@ -113,19 +145,19 @@ def _column(source: Source) -> Any:
     return np.concatenate([block[:, 0] for block in blocks(source)])
 
 
-def evaluated(mixture: Mixture, source: Source) -> dict[str, float]:
-    """Return log-likelihood, its mean by weight (score), BIC and AIC of the rows under a mixture, in nats."""
+def evaluated(model: Any, source: Source) -> dict[str, float]:
+    """Return log-likelihood, its mean by weight (score), BIC and AIC of the rows under a model, in nats."""
     from joblib import cpu_count
 
     from gaussmix.executor import local_executor
     from gaussmix.model import evaluate
 
-    score = evaluate.score(mixture, source, local_executor(cpu_count()))
+    score = evaluate.score(model, source, local_executor(cpu_count()))
     total = source.n_rows if source.sample_weight is None else float(source.sample_weight.sum())
     log_likelihood = score * total
     return {
         "log_likelihood": log_likelihood,
         "score": score,
-        "bic": mixture.n_parameters * math.log(total) - 2 * log_likelihood,
-        "aic": 2 * mixture.n_parameters - 2 * log_likelihood,
+        "bic": model.n_parameters * math.log(total) - 2 * log_likelihood,
+        "aic": 2 * model.n_parameters - 2 * log_likelihood,
     }

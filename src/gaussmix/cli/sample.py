@@ -11,7 +11,7 @@ from gaussmix.cli import option
 from gaussmix.cli.output import WRITERS, Rows, check_output, write_rows
 
 if TYPE_CHECKING:
-    from gaussmix.model.mixture import Mixture
+    from gaussmix.model import Mixture, StudentMixture
     from gaussmix.types import Float64Array
 
 EPILOG = """\b
@@ -29,7 +29,8 @@ Examples:
 def sample(model: str, n_rows: int, seed: int, output: str | None) -> None:
     """Write rows drawn from the model, with its feature names (or x0, x1, ...) as columns.
 
-    They are drawn in blocks of 65,536, in random order: any part of the result is itself a sample.
+    They are drawn in blocks of 65,536, in random order: any part of the result is itself a sample. Of a model with a
+    background, they are rows of its components.
     """
     check_output(output, [model], WRITERS)
     import numpy as np
@@ -38,10 +39,10 @@ def sample(model: str, n_rows: int, seed: int, output: str | None) -> None:
 
     saved = load(model)
     names = saved.feature_names or [f"x{feature}" for feature in range(saved.mixture.n_features)]
-    write_rows(Rows(names, np.dtype(np.float64), n_rows, _drawn(saved.mixture, n_rows, seed)), output)
+    write_rows(Rows(names, np.dtype(np.float64), n_rows, drawn(saved.mixture, n_rows, seed)), output)
 
 
-def _drawn(mixture: Mixture, n_rows: int, seed: int) -> Iterator[Float64Array]:
+def drawn(mixture: Mixture | StudentMixture, n_rows: int, seed: int) -> Iterator[Float64Array]:
     """Yield blocks of rows, so that memory does not grow with their number."""
     import numpy as np
 

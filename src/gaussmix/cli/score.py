@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -39,6 +39,7 @@ Examples:
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of drawn rows."
 )
 @option.columns_option
+@option.memory_option
 @option.output_option
 @option.json_option
 def score(
@@ -49,6 +50,7 @@ def score(
     calibration: str | None,
     seed: int,
     columns: tuple[str, ...] | None,
+    memory_limit: str | None,
     output: str | None,
     as_json: bool,
 ) -> None:
@@ -71,16 +73,17 @@ def score(
     from gaussmix.persistence import load
 
     saved = load(model)
-    source = open_for_model(data, saved, columns, missing=not p_values)
+    source = open_for_model(data, saved, columns, missing=not p_values, memory_limit=memory_limit)
     if p_values:
         ranked = _ranking(saved, columns, calibration, seed)
         write_rows(_p_values(saved, source, ranked, with_scores=per_row), output)
         return
     if per_row:
-        densities = (saved.mixture.log_prob(X)[:, None] for X in blocks(source))
-        write_rows(Rows(["log_prob"], source.dtype, source.n_rows, densities), output)
+        densities = (saved.model.log_prob(X)[:, None] for X in blocks(source))
+        values = (block.astype(source.dtype, copy=False) for block in densities)
+        write_rows(Rows(["log_prob"], source.dtype, source.n_rows, values), output)
         return
-    result = {"model": model, "data": data, "n_rows": source.n_rows, **evaluated(saved.mixture, source)}
+    result = {"model": model, "data": data, "n_rows": source.n_rows, **evaluated(saved.model, source)}
     if as_json:
         write_json(result)
         return
@@ -100,14 +103,23 @@ def _ranking(
     """Return the function from log-densities to p-values."""
     import numpy as np
 
-    from gaussmix.application.outliers.conformal import Calibration, model_ranking
-    from gaussmix.cli.rows import blocks, open_for_model
+    from gaussmix.application.outliers.conformal import N_DRAWS, Calibration, model_ranking
+    from gaussmix.cli.rows import blocks, open_for_model, takes_missing
+    from gaussmix.cli.sample import drawn
 
-    if calibration is None:
-        return model_ranking(saved.mixture, np.random.default_rng(seed))
-    held_out = open_for_model(calibration, saved, columns)
-    scores = np.concatenate([saved.mixture.log_prob(X) for X in blocks(held_out)])
-    return Calibration.of([scores]).p_values
+    if calibration is not None:
+        held_out = blocks(open_for_model(calibration, saved, columns))
+    elif saved.background is not None:
+        raise click.UsageError(
+            "no rows can be drawn from a background: rank among rows that the model was not fitted to, by "
+            "--calibration FILE"
+        )
+    elif takes_missing(saved):
+        gaussian: Any = saved.mixture
+        return model_ranking(gaussian, np.random.default_rng(seed))
+    else:
+        held_out = drawn(saved.mixture, N_DRAWS, seed)
+    return Calibration.of([np.concatenate([saved.model.log_prob(X) for X in held_out])]).p_values
 
 
 def _p_values(
@@ -119,7 +131,7 @@ def _p_values(
 
     def table() -> Iterator[Float64Array]:
         for X in blocks(source):
-            scores = saved.mixture.log_prob(X)
+            scores = saved.model.log_prob(X)
             columns = [scores, ranked(scores)] if with_scores else [ranked(scores)]
             yield np.stack(columns, axis=1).astype(np.float64)
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from gaussmix.cli import option, text
-from gaussmix.cli.fit import MODEL_SUFFIX, check_names, save_model
-from gaussmix.cli.output import check_output, covariances_of, write_json
+from gaussmix.cli import content, option, text
+from gaussmix.cli.fit import MODEL_SUFFIX
+from gaussmix.cli.fitted import check_names, save_model
+from gaussmix.cli.output import check_output, write_json
 from gaussmix.errors import DataError
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ def _criteria() -> list[str]:
     return list(CRITERIA)
 
 
+CRITERION = option.Registered("criterion", _criteria, ["bic", "aic", "aicc", "icl", "nec", "cv", "stability"])
+
+
 @click.command(epilog=EPILOG, short_help="Find the best number of components and covariance for DATA.")
 @option.data_argument
 @click.option(
@@ -85,7 +89,11 @@ def _criteria() -> list[str]:
     help="Covariance matrices; all: the 14 families EII to VVV.",
 )  # fmt: skip
 @click.option(
-    "--criterion", type=option.Registered("criterion", _criteria), default="bic", show_default=True,
+    "--n-factors", type=Components(), default="1", show_default=True, metavar="A:B",
+    help="Factors of mfa, ppca and their kin, such as 1:5 or 2,4.",
+)  # fmt: skip
+@click.option(
+    "--criterion", type=CRITERION, default="bic", show_default=True,
     help="What the best model has the lowest value of.",
 )  # fmt: skip
 @click.option(
@@ -103,6 +111,7 @@ def _criteria() -> list[str]:
     "--reg-covar", type=option.NonNegative(), help="Added to the variances, in units of each feature's."
 )
 @click.option("--jobs", "n_jobs", type=click.IntRange(min=1), help="Threads.  [default: all cores]")
+@option.memory_option
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Cells to print.")
 @option.json_option
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors (and --json).")
@@ -113,6 +122,7 @@ def select(
     table: str | None,
     columns: tuple[str, ...] | None,
     weights: str | None,
+    memory_limit: str | None,
     top: int,
     as_json: bool,
     quiet: bool,
@@ -127,7 +137,7 @@ def select(
     check_output(table, [data], [TABLE_SUFFIX], option="--table")
     from gaussmix.cli.rows import open_data
 
-    source = open_data(data, columns, weights, missing=True)
+    source = open_data(data, columns, weights, missing=True, memory_limit=memory_limit)
     if output is not None:
         check_names(source)
     try:
@@ -178,12 +188,7 @@ def _report(
         "n_features": source.n_features,
         "feature_names": source.feature_names,
         "criterion": search.criterion,
-        "best": {
-            **rows[search.best_index_],
-            "weights": mixture.weights,
-            "means": mixture.means,
-            **covariances_of(mixture),
-        },
+        "best": {**rows[search.best_index_], **content.parameters_of(mixture)},
         "seconds": round(seconds, 6),
         "interrupted": any(row["status"].endswith("interrupted") for row in rows),
         "cells": rows,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gaussmix.model.mixture import Mixture
+    from gaussmix.model import Mixture, StudentMixture
 
 MOST_COMPONENTS = 40
 NAME_WIDTH = 16
@@ -20,12 +20,19 @@ def facts(entries: Sequence[tuple[str, object]]) -> str:
     return "\n".join(f"{name:<{width}}  {number(value)}" for name, value in entries)
 
 
-def components(mixture: Mixture, feature_names: Sequence[str] | None) -> str:
-    """Return a table of weights and means: a line a component, as many features as there is room for."""
+def components(mixture: Mixture | StudentMixture, feature_names: Sequence[str] | None) -> str:
+    """Return a table of weights and means: a line a component, as many features as there is room for.
+
+    Of t distributions it gives the degrees of freedom ν too.
+    """
     names = feature_names or [f"x{feature}" for feature in range(mixture.n_features)]
     shown = min(mixture.n_components, MOST_COMPONENTS)
     columns = [_column("component", [str(k) for k in range(shown)])]
     columns.append(_column("weight", [f"{weight:.4f}" for weight in mixture.weights[:shown]]))
+    degrees = getattr(mixture, "degrees_of_freedom", None)
+    if degrees is not None:
+        columns.append(_column("ν", [number(float(one)) for one in degrees[:shown]]))
+    before = len(columns)
     room = shutil.get_terminal_size(_FALLBACK).columns - _width(columns)
     for feature, name in enumerate(names):
         column = _column(_clipped(name), [number(float(mean)) for mean in mixture.means[:shown, feature]])
@@ -34,7 +41,7 @@ def components(mixture: Mixture, feature_names: Sequence[str] | None) -> str:
             break
         columns.append(column)
     lines = _lines(columns)
-    hidden = [(mixture.n_components - shown, "components"), (len(names) - len(columns) + 2, "features")]
+    hidden = [(mixture.n_components - shown, "components"), (len(names) - len(columns) + before, "features")]
     lines += [f"... and {count} more {what} (--json has all)" for count, what in hidden if count > 0]
     return "\n".join(lines)
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from gaussmix.covariance import FACTOR_FAMILIES
 from gaussmix.errors import ModelFormatError, ParameterError
 from gaussmix.model import Mixture, StudentMixture
 from gaussmix.model.background import BackgroundMixture, Uniform
+from gaussmix.model.student_density import SCATTERS
 from gaussmix.types import Float64Array
 
 Model = Mixture | StudentMixture | BackgroundMixture
@@ -109,8 +109,11 @@ class Student:
         _require_keys(about, "kind", "rule")
         if about["rule"] not in self.rules:
             raise ModelFormatError(f"its rule of the degrees of freedom is none of {', '.join(self.rules)}")
-        if components.covariance_type in FACTOR_FAMILIES:
-            raise ModelFormatError("its t distributions have factors, which none have")
+        if components.family.scatter.name not in SCATTERS:
+            raise ModelFormatError(
+                f"there are no t distributions of covariance_type {components.covariance_type!r} in "
+                f"{components.n_features} features"
+            )
         degrees = tensors["degrees_of_freedom"]
         if not (degrees > 0).all():
             raise ModelFormatError("its degrees_of_freedom are not all positive")

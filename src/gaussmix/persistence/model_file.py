@@ -228,7 +228,7 @@ def _check_shapes(about: metadata.Metadata, kind: Kind, shapes: container.Shapes
         )
     K, D = about.n_components, about.n_features
     if about.covariance_type in FACTOR_FAMILIES:
-        columns = shapes["covariances"][-1]  # loadings and noise
+        columns = [1, *shapes["covariances"]][-1]  # loadings and noise; a number has none
         covariances: tuple[int, ...] = (K, D, min(max(columns, 2), D))
     else:
         covariances = FAMILIES[about.covariance_type].scatter.shape(K, D)
