@@ -203,7 +203,28 @@ def test_bic_chooses_the_number_of_factors_of_several_families():
         1, covariance_type=["mfa", "diag"], n_factors=range(1, 4), random_state=0
     ).fit(X)
     assert list(search.results_["covariance_type"]) == ["mfa-1", "mfa-2", "mfa-3", "diag"]
-    assert search.best_covariance_type_.n_factors == 2
+    assert (search.best_covariance_type_, search.best_n_factors_) == ("mfa", 2)
+    assert repr(search.best_estimator_.mixture_.family) == "Factors('mfa', n_factors=2)"
+    again = GaussianMixture(1, covariance_type="mfa", n_factors=2, random_state=0).fit(X)
+    assert search.best_estimator_.bic(X) == pytest.approx(again.bic(X))
+
+
+def test_cells_of_too_many_factors_are_unsupported():
+    X = factor_rows(200, 3, 1)
+    grid = {"covariance_type": ["mfa", "diag"], "effort": "low", "random_state": 0, "n_jobs": 1}
+    search = GaussianMixtureSearch([1, 2], n_factors=range(1, 5), **grid).fit(X)
+    assert search.results_["status"].tolist() == ["ok", "ok", "unsupported", "unsupported", "ok"] * 2
+    assert "n_factors=3 needs more than 3 feature(s)" in search.results_["message"][2]
+    assert np.isnan(search.results_["bic"][2])
+    with pytest.raises(ParameterError, match="n_factors=4 needs more than 4"):
+        GaussianMixtureSearch(1, covariance_type="mfa", n_factors=[4, 5]).fit(X)
+    assert search.set_params(covariance_type="diag").fit(X).best_n_factors_ is None
+
+
+def test_the_bootstrap_tests_the_best_number_of_factors():
+    X = factor_rows(100, 5, 2)
+    search = GaussianMixtureSearch(1, covariance_type="mfa", n_factors=2, random_state=0, n_jobs=1).fit(X)
+    assert search.bootstrap_test(X, [1], n_bootstrap=2)[0].n_components == 1
 
 
 @pytest.mark.parametrize("n_factors", [[], [0], [1.5], [True]])

@@ -249,3 +249,34 @@ def test_the_methods_of_a_fit_are_there(few_kept):
     assert np.isfinite(stream.bic(X))
     assert stream.lower_bound_ == pytest.approx(stream.score(X), abs=0.05)
     assert str(stream.diagnosis_)
+
+
+def test_rows_that_are_kept_one_by_one_are_copied_few_times():
+    X = rows(200)
+    stream = learnt(model(), X, 1)
+    assert stream._seen.n_kept == 200
+    assert len(stream._seen.rows) <= 8
+    whole = np.concatenate([part.take(np.arange(part.n_rows)) for part in stream._seen.rows])
+    np.testing.assert_array_equal(whole, X)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("K", [2, 6])
+def test_another_number_of_components_is_refused(method, K):
+    X = rows(300)
+    stream = getattr(model(on_degenerate="drop"), method)(X).set_params(n_components=K)
+    with pytest.raises(ParameterError, match="components"):
+        stream.partial_fit(X)
+    assert stream.set_params(n_components=3).partial_fit(X).n_samples_seen_ == 600
+
+
+def test_components_that_were_dropped_are_no_obstacle():
+    X = rows(300)
+    stream = model(on_degenerate="drop").fit(X)
+    stream.mixture_ = stream.mixture_.select([0, 1])
+    assert len(stream.partial_fit(X).weights_) == 2
+
+
+def test_a_checkpoint_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="goes without checkpoint: set checkpoint=None"):
+        model(checkpoint=str(tmp_path / "stream")).partial_fit(rows(300))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gaussmix.executor import pairwise_sum
+from gaussmix.executor.base import sum_of_branches
 
 
 class Term:
@@ -29,6 +30,16 @@ class Term:
 )
 def test_results_are_added_as_a_binary_tree(letters, tree):
     assert pairwise_sum(map(Term, letters)).text == tree
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (1, 1, 2, 4), (2, 1, 1, 1, 1, 2), (4, 2, 1), (4, 4, 4, 1)])
+def test_sums_of_branches_are_added_where_they_grow(sizes):
+    letters = "abcdefghijklm"[: sum(sizes)]
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    parts = [
+        pairwise_sum(map(Term, letters[end - size : end])) for end, size in zip(ends, sizes, strict=True)
+    ]
+    assert sum_of_branches(zip(sizes, parts, strict=True)).text == pairwise_sum(map(Term, letters)).text
 
 
 def test_few_partial_sums_are_alive():

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gaussmix.errors import DataError, ExecutorError, ParameterError
-from gaussmix.executor import Serial
+from gaussmix.executor import Serial, pairwise_sum
 from tests.clusters import cluster, distributed
 
 dask = pytest.importorskip("gaussmix.executor.dask")
@@ -57,7 +57,7 @@ def loaded(n_items, failures=0):
     return items
 
 
-@pytest.mark.parametrize(("n_items", "n_threads", "size"), [(2, 2, 1), (8, 2, 1), (9, 2, 2), (64, 2, 8)])
+@pytest.mark.parametrize(("n_items", "n_threads", "size"), [(2, 2, 1), (16, 2, 1), (17, 2, 2), (64, 2, 4)])
 def test_a_group_is_a_power_of_two_that_keeps_all_threads_busy(n_items, n_threads, size):
     assert dask.group_size(n_items, n_threads) == size
 
@@ -96,14 +96,27 @@ def test_items_are_loaded_again_after_a_release(client):
     assert [item.times for item in items] == [2] * 5
 
 
-def test_parts_of_a_sequence_take_its_place_and_stay_side_by_side(client):
+def test_runs_of_kept_items_are_not_sent_again_and_have_the_bits_of_one_thread(client, monkeypatch):
+    monkeypatch.setattr(dask, "_TASKS_PER_THREAD", 2)
+    items = loaded(43)
+    executor = dask.DaskExecutor(client)
+    for part in (items, items[:10], items[10:], items[13:31], items):
+        total = executor.map_reduce(lambda i: 10.0 ** (i % 25) / 3, part)
+        assert total.hex() == pairwise_sum(10.0 ** (item.value % 25) / 3 for item in part).hex()
+    assert [item.times for item in items] == [1] * 43
+    assert executor._kept[0].size > 1
+
+
+def test_a_sequence_takes_the_place_of_its_parts(client):
     executor, items = dask.DaskExecutor(client), loaded(20)
-    executor.map_reduce(int, items)
-    parts = items[:10], items[10:]
-    for _ in range(2):
-        assert sum(executor.map_reduce(int, part) for part in parts) == 190
+    for part in (items[:10], items[10:], items, items[10:]):
+        executor.map_reduce(int, part)
     assert [item.times for item in items] == [2] * 20
-    assert len(executor._kept) == 2
+    assert len(executor._kept) == 1
+
+
+def test_plain_items_are_kept_as_they_are(client):
+    assert dask.DaskExecutor(client).map_reduce(int, [1, 2, 3]) == 6
 
 
 def test_what_fails_for_a_moment_is_tried_again(client):
@@ -126,6 +139,16 @@ def test_an_error_of_ours_comes_as_it_is(executor):
 
     with pytest.raises(DataError, match=r"^row 7 is NaN$"):
         executor.map_reduce(task, range(5))
+
+
+class Unsendable:
+    def __reduce__(self):
+        raise DataError("rows that stay here")
+
+
+def test_rows_that_cannot_be_sent_say_so_themselves(executor):
+    with pytest.raises(DataError, match=r"^rows that stay here$"):
+        executor.map_reduce(str, [Unsendable(), Unsendable()])
 
 
 def test_a_large_task_is_sent(executor):

@@ -83,15 +83,6 @@ def test_threads_do_not_change_a_bit():
         np.testing.assert_array_equal(other[0].means, one[0].means)
 
 
-def test_a_state_goes_on_with_the_same_bits():
-    model, partitions = overlapping()
-    states = []
-    whole = fit_incremental(model, partitions, Serial(), max_iter=8, on_sweep=states.append)
-    again = fit_incremental(model, partitions, Serial(), max_iter=8, resume=states[2])
-    assert again[1] == whole[1]
-    np.testing.assert_array_equal(again[0].means, whole[0].means)
-
-
 def test_chunks_are_consecutive_and_cover_all():
     model, partitions = overlapping()
     chunks = chunks_of(partitions, model)

@@ -27,6 +27,16 @@ from gaussmix.source import ArraySource
 from ..mixtures import flat, make_mixture
 
 
+@given(n_rows=st.integers(1, 500), left_out=st.integers(0, 20), run=st.integers(1, 70))
+@settings(derandomize=True, deadline=None, max_examples=200)
+def test_runs_give_as_many_rows_as_asked_for(n_rows, left_out, run):
+    n_drawn = max(1, n_rows - left_out)
+    drawn = _drawn(n_rows, n_drawn, run, np.random.default_rng(0))
+    assert len(drawn) == n_drawn
+    assert 0 <= drawn[0] <= drawn[-1] < n_rows
+    assert (np.diff(drawn) > 0).all()
+
+
 @given(n_rows=st.integers(1, 10**9), n_features=st.integers(1, 1000), n_parameters=st.integers(1, 10**6))
 @settings(derandomize=True, deadline=None, max_examples=100)
 def test_samples_grow_fourfold_and_stay_small(n_rows, n_features, n_parameters):

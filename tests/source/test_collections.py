@@ -168,3 +168,12 @@ def test_a_missing_package_is_named_with_its_extra(package, name, tmp_path, monk
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'gaussmix\[io\]'"):
         as_source(path)
+
+
+def test_rows_beyond_the_limit_say_so(kind, tmp_path):
+    data = kind(tmp_path, X)
+    source = as_source(data, memory_limit=20_000)
+    assert source.exceeds_memory
+    assert source.with_weight(np.ones(900)).exceeds_memory
+    assert rows_of(source.partitions(97)).tobytes() == X.tobytes()
+    assert not as_source(data, memory_limit=30_000).exceeds_memory

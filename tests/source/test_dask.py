@@ -44,15 +44,37 @@ def test_reading_measures_each_chunk_once_and_a_pass_computes_each_once():
     assert len(calls) == 12  # and keeps it, since all fit into memory
 
 
-def test_taking_rows_computes_their_chunks_only(monkeypatch):
-    monkeypatch.setattr("gaussmix.source.dask.limit_in_bytes", lambda limit: 1)
+def test_taking_rows_computes_their_chunks_only():
     calls = []
-    source = as_source(counted(calls))
+    source = as_source(counted(calls), memory_limit=1)
+    assert source.exceeds_memory
+    assert not as_source(counted([])).exceeds_memory
     rows = np.array([5, 7, 250, 250])
     calls.clear()
     assert source.take(rows).tobytes() == X[rows].tobytes()
     assert len(calls) == 2
     assert rows_of(source).tobytes() == X.tobytes()
+
+
+def test_all_chunks_are_measured_in_one_graph(monkeypatch):
+    graphs = []
+
+    def get(graph, keys, **options):
+        graphs.append(keys)
+        return dask.get(graph, keys, **options)
+
+    with dask.config.set(scheduler=get):
+        as_source(da.from_array(X, chunks=(1, 3)))
+    assert len(graphs) == 1
+
+
+def test_missing_values_of_rows_beyond_the_limit_are_refused():
+    values = X.copy()
+    values[7, 1] = np.nan
+    with pytest.raises(
+        DataError, match=r"must fit into memory, where they may take 1\.0 kB: raise memory_limit"
+    ):
+        as_source(da.from_array(values, chunks=(100, 3)), missing=True, memory_limit=1000)
 
 
 def test_partitions_of_any_length_are_joined():

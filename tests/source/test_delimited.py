@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -101,3 +103,14 @@ def test_rows_are_counted_over_the_whole_file(tmp_path):
 def test_unknown_column_lists_what_exists(tmp_path):
     with pytest.raises(DataError, match="no column 'z': the columns are 'a', 'b'"):
         read(tmp_path / "x.csv", "a,b\n1,2\n", columns=["z"])
+
+
+def test_a_file_without_line_ends_is_not_read_whole(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"1.5," * (5 << 20))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="it is longer than 4 MiB"):
+        as_source(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 << 20  # of 20 MiB

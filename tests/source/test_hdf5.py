@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_links_to_other_files_are_refused(path, elsewhere):
     for name in ("x", "soft", "file/x"):
         with pytest.raises(DataError, match="link to another file, which is not followed"):
             as_source(f"{path}::{name}")
-    with pytest.raises(DataError, match="no numeric dataset"):
+    with pytest.raises(DataError, match="no numeric array"):
         as_source(path)
 
 
@@ -169,6 +170,61 @@ def test_chunks_too_large_to_decode_are_refused(path):
         file.create_dataset("x", (100, 2), "f8", chunks=(2**28, 1), maxshape=(None, 2), compression="gzip")
     with pytest.raises(ResourceLimitError, match=r"chunks of 268435456 rows and 1 columns, 2\.1 GB"):
         as_source(path)
+
+
+@pytest.mark.parametrize(("rows", "most"), [(10, r"2\.0 MB"), (60_000, r"2\.9 MB")])
+def test_chunks_that_decode_to_far_more_than_declared_are_refused(rows, most, path, monkeypatch):
+    monkeypatch.setattr("gaussmix.source.encoded._LEAST", 2_000_000)
+    deflate = zlib.compressobj(1)
+    bomb = b"".join(deflate.compress(bytes(1 << 20)) for _ in range(4)) + deflate.flush()
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset(
+            "x", (rows, 3), "f8", chunks=(rows, 3), compression="gzip", fletcher32=True
+        )
+        data.id.write_direct_chunk((0, 0), bomb + b"\0" * 4)
+    with pytest.raises(ResourceLimitError, match=rf"the chunk from \(0, 0\) decodes to more than {most}"):
+        as_source(path)
+
+
+def test_large_chunks_that_keep_to_what_they_declare_are_read(path):
+    values = np.random.default_rng(0).normal(size=(60_000, 3)).round(2)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", data=values, chunks=values.shape, compression="gzip", shuffle=True)
+        assert file["x"].id.get_chunk_info(0).size * 1032 > 256 << 20
+    assert rows_of(as_source(path)).tobytes() == values.tobytes()
+
+
+def test_filters_after_a_compressor_are_refused(path):
+    with h5py.File(path, "w") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((5, 3))
+        plist.set_deflate(4)
+        plist.set_deflate(4)
+        h5py.h5d.create(file.id, b"x", h5py.h5t.NATIVE_DOUBLE, h5py.h5s.create_simple((20, 3)), plist)
+    with pytest.raises(DataError, match="is encoded again after 1"):
+        as_source(path)
+
+
+def test_what_virtual_datasets_are_put_together_from_is_checked(path):
+    with h5py.File(path.with_name("part.h5"), "w") as file:
+        file.create_dataset("x", (2**28, 1), "f8", chunks=(2**28, 1), compression="gzip")
+    with h5py.File(path, "w") as file:
+        layout = h5py.VirtualLayout((100, 1), "f8")
+        layout[:] = h5py.VirtualSource("part.h5", "x", (2**28, 1))[:100]
+        file.create_virtual_dataset("v", layout)
+    with pytest.raises(ResourceLimitError, match="268435456 rows and 1 columns"):
+        as_source(path)
+
+
+def test_missing_values_of_rows_beyond_the_limit_are_refused(path):
+    values = X.copy()
+    values[7, 1] = np.nan
+    written(path, x=values)
+    with pytest.raises(DataError, match=r"may take 100 bytes: raise memory_limit"):
+        as_source(path, missing=True, memory_limit=100)
+    source = as_source(path, missing=True)
+    assert source.incomplete
+    assert not source.exceeds_memory
 
 
 def test_a_file_that_changes_between_passes_is_noticed(path):

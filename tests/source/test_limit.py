@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 
 import pytest
@@ -24,7 +25,10 @@ def test_sizes(text):
     assert limit_in_bytes(text) == SIZES[text]
 
 
-@pytest.mark.parametrize("text", [0, -1, True, "", "2", "GB", "-1GB", "2 QB", "1e9 B", "0.1 B"])
+@pytest.mark.parametrize(
+    "text",
+    [0, -1, True, "", "2", "GB", "-1GB", "2 QB", "1e9 B", "0.1 B", math.nan, math.inf, [1], f"{'9' * 400}B"],
+)
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(ParameterError, match="'2GiB' or '500 MB'"):
         limit_in_bytes(text)

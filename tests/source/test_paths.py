@@ -46,6 +46,29 @@ def test_globs(tmp_path):
     assert found(f"{tmp_path}/y=*", tmp_path) == ["y=1/d.npy"]
 
 
+def test_globs_leave_out_folders_of_unfinished_files(tmp_path):
+    touch(tmp_path, "a/p.npy", "a/_temporary/0/q.npy", "a/.b/r.npy")
+    assert found(f"{tmp_path}/**/*.npy", tmp_path) == ["a/p.npy"]
+    assert found(f"{tmp_path}/a/_temporary/*/*.npy", tmp_path) == ["a/_temporary/0/q.npy"]
+
+
+def test_one_file_under_two_names_is_refused(tmp_path, monkeypatch):
+    touch(tmp_path, "a.npy")
+    (tmp_path / "link.npy").symlink_to("a.npy")
+    monkeypatch.chdir(tmp_path)
+    for other in ("a.npy", "link.npy"):
+        with pytest.raises(ParameterError, match=r"npy' twice"):
+            find_files([tmp_path / "a.npy", other], EXTENSIONS)
+
+
+@pytest.mark.parametrize("data", [["a.h5", "a.h5::x"], ["b.csv", "x.ZARR"], "folder", "folder/*", "fold*"])
+def test_stores_are_read_one_at_a_time(data, tmp_path, monkeypatch):
+    touch(tmp_path, "folder/a.h5", "b.csv")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"stores of arrays .* are read one at a time"):
+        as_source(data)
+
+
 def test_lists_keep_their_order(tmp_path):
     touch(tmp_path, "b.npy", "a.npy", "y/c.npy", "y/d.npy")
     paths = [tmp_path / "b.npy", str(tmp_path / "a.npy"), tmp_path / "y"]

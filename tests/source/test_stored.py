@@ -240,3 +240,17 @@ def test_memory_of_a_fit_does_not_grow_with_the_file(extension, most, tmp_path):
         parquet.write_table(pa.table({f"x{column}": values for column, values in enumerate(rows.T)}), path)
     run = subprocess.run([sys.executable, "-c", FIT, path], capture_output=True, text=True, check=True)
     assert int(run.stdout) < most  # MB
+
+
+@pytest.mark.parametrize("task", ["labels", "noise", "background"])
+def test_what_needs_all_rows_at_once_is_refused_beyond_the_limit(task, tmp_path):
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    np.save(tmp_path / "x.npy", X)
+    model = GaussianMixture(2, memory_limit=1000, background="uniform" if task == "background" else None)
+    labels = np.where(np.arange(100) < 5, 0, -1) if task == "labels" else None
+    noise = {"noise": np.full((100, 2), 0.1)} if task == "noise" else {}
+    with pytest.raises(
+        DataError, match="rows with partial labels, noise or a background must fit into memory"
+    ):
+        model.fit(tmp_path / "x.npy", labels, **noise)
+    assert not hasattr(model, "mixture_")

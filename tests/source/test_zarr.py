@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -29,6 +31,11 @@ def rows_of(source):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "x.zarr"
+
+
+@pytest.fixture
+def small_bombs(monkeypatch):
+    monkeypatch.setattr("gaussmix.source.encoded._LEAST", 2_000_000)
 
 
 @FORMATS
@@ -128,6 +135,99 @@ def test_an_array_that_changes_between_passes_is_noticed(version, path):
     os.utime(path / ("zarr.json" if version == 3 else ".zarray"), ns=(0, 0))
     with pytest.raises(DataError, match="the file has changed since it was opened"):
         rows_of(source)
+
+
+@FORMATS
+@pytest.mark.parametrize("shards", [None, (12, 4)])
+def test_chunks_that_change_between_passes_are_noticed(shards, version, path):
+    if shards and version == 2:
+        pytest.skip("version 2 has no shards")
+    array = zarr.create_array(
+        path, shape=X.shape, chunks=(6, 2), shards=shards, dtype="f8", zarr_format=version
+    )
+    array[:12] = X[:12]  # the rest is never written
+    source = as_source(array)
+    rows = pickle.loads(pickle.dumps(source.partitions(20)[0])).load()[0]
+    assert rows.tobytes() == np.concatenate([X[:12], np.zeros((8, 3))]).tobytes()
+    changed = next(file for file in path.rglob("*") if file.name.endswith("0") and file.is_file())
+    os.utime(changed, ns=(2**62, 2**62))
+    with pytest.raises(DataError, match=r"0: the file has changed since it was opened"):
+        as_source(source).chunks.read(0)
+
+
+def test_chunks_that_were_removed_are_noticed(path):
+    source = as_source(written(path))
+    shutil.rmtree(path / "c" / "0")
+    os.utime(path / "c", ns=(2**62, 2**62))
+    with pytest.raises(DataError, match="the file has changed since it was opened"):
+        source.chunks.read(0)
+
+
+def test_relative_paths_hold_from_every_folder(path, monkeypatch):
+    written(path)
+    monkeypatch.chdir(path.parent)
+    sources = [as_source(path.name), as_source(zarr.open_array(path.name))]
+    monkeypatch.chdir("/")
+    for source in sources:
+        assert rows_of(source).tobytes() == X.tobytes()
+
+
+def test_missing_values_of_rows_beyond_the_limit_are_refused(path):
+    values = X.copy()
+    values[7, 1] = np.nan
+    for data in (path, written(path, values)):
+        with pytest.raises(DataError, match=r"may take 100 bytes: raise memory_limit"):
+            as_source(data, missing=True, memory_limit=100)
+    assert as_source(path, missing=True).incomplete
+
+
+def test_chunks_larger_than_the_limit_are_refused(path):
+    array = zarr.create_array(path, shape=(9_000_000, 1), chunks=(9_000_000, 1), dtype="f8")
+    with pytest.raises(ResourceLimitError, match=r"72\.0 MB at once: .* or raise memory_limit"):
+        as_source(array, memory_limit=100)
+
+
+BOMB = bytes(4 << 20)
+BOMBS = [numcodecs.Zstd(), numcodecs.GZip(1), numcodecs.Zlib(1), numcodecs.Blosc("zstd", 1), numcodecs.LZ4()]
+
+
+@pytest.mark.parametrize("codec", BOMBS, ids=lambda codec: codec.codec_id)
+def test_chunks_that_decode_to_far_more_than_declared_are_refused(codec, path, small_bombs):
+    array = written(path, zarr_format=2, compressors=codec)
+    (path / "0.0").write_bytes(codec.encode(BOMB))
+    for data in (path, array):
+        with pytest.raises(ResourceLimitError, match=r"0\.0 decodes to more than 2\.0 MB"):
+            as_source(data)
+
+
+def test_bombs_in_shards_are_refused(path, small_bombs):
+    array = zarr.create_array(path, shape=X.shape, chunks=(6, 3), shards=(24, 3), dtype="f8")
+    array[:] = X
+    bomb = numcodecs.Zstd().encode(BOMB)
+    index = np.full((4, 2), 2**64 - 1, "<u8")
+    index[1] = 0, len(bomb)
+    content = index.tobytes()
+    checksum = numcodecs.CRC32C(location="end").encode(content)[-4:]
+    (path / "c" / "0" / "0").write_bytes(bomb + content + bytes(checksum))
+    with pytest.raises(ResourceLimitError, match=r"decodes to more than 2\.0 MB"):
+        as_source(path)
+
+
+def test_bombs_behind_links_are_refused(path, small_bombs):
+    zarr.open_group(path, mode="w").create_array("a", shape=X.shape, chunks=(6, 3), dtype="f8")[:] = X
+    moved = (path / "a" / "c").rename(path / "chunks")
+    (path / "a" / "c").symlink_to(moved, target_is_directory=True)
+    (moved / "round").symlink_to(path, target_is_directory=True)
+    assert rows_of(as_source(f"{path}::a")).tobytes() == X.tobytes()
+    (moved / "0" / "0").write_bytes(numcodecs.Zstd().encode(BOMB))
+    with pytest.raises(ResourceLimitError, match=r"decodes to more than 2\.0 MB"):
+        as_source(f"{path}::a")
+
+
+def test_codecs_after_a_compressor_are_refused(path):
+    array = written(path, zarr_format=2, compressors=numcodecs.Zlib(), filters=[numcodecs.Zlib()])
+    with pytest.raises(DataError, match="encoded by 'zlib' and then by 'zlib'"):
+        as_source(array)
 
 
 def test_damage_is_refused(path):

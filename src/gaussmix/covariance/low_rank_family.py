@@ -75,6 +75,9 @@ class Factors(CovarianceFamily):
     n_factors: int = 1
     grouped: bool = True  # type: ignore[misc]
 
+    def __repr__(self) -> str:
+        return f"Factors({self.name!r}, n_factors={self.n_factors})"
+
     @property
     def scatter(self) -> Scatter:  # type: ignore[override]
         return FULL if self.grouped else factors(self.n_factors)

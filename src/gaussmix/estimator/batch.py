@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -35,8 +36,8 @@ class Seen:
 
     Attributes
     ----------
-    rows : Source or None
-        The first rows, as long as there are few.
+    rows : tuple of Source, or None
+        The first rows, as long as there are few: parts in memory, each longer than the next.
     n_fitted : int
         How many of them the last fit was of.
     stream : Stream or None
@@ -47,21 +48,24 @@ class Seen:
         Rows seen.
     n_updates : int
         M-steps so far.
+    n_components : int
+        That the last fit was asked for.
     policy : DegeneratePolicy
     """
 
     policy: DegeneratePolicy
-    rows: Source | None = None
+    rows: tuple[Source, ...] | None = None
     n_fitted: int = 0
     stream: Stream | None = None
     mixture: Mixture | None = None
     n_rows: int = 0
     n_updates: int = 0
+    n_components: int = 0
 
     @property
     def n_kept(self) -> int:
         """Rows that are kept."""
-        return 0 if self.rows is None else self.rows.n_rows
+        return sum(part.n_rows for part in self.rows or ())
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,15 +94,16 @@ class Batch:
         n_rows = seen.n_rows + self.source.n_rows
         keeping = seen.stream is None or seen.rows is not None
         if keeping and seen.n_kept + self.source.n_rows <= self._limit:
-            rows = _joined(seen.rows, self.source)
-            if rows.n_rows < (GROWTH * seen.n_fitted if seen.stream else self._least):
+            rows = _appended(seen.rows or (), self.source)
+            if seen.n_kept + self.source.n_rows < (GROWTH * seen.n_fitted if seen.stream else self._least):
                 return replace(self._stepped(seen), rows=rows, n_rows=n_rows)
-            return replace(self._started(seen, rows), rows=rows, n_rows=n_rows)
+            whole = _joined(rows)
+            return replace(self._started(seen, whole), rows=(whole,), n_rows=n_rows)
         if seen.stream is None:
             some = sample_rows(self.source, self._limit - seen.n_kept, np.random.default_rng(0))
-            seen = self._started(seen, _joined(seen.rows, some))
+            seen = self._started(seen, _joined((*(seen.rows or ()), some)))
         elif seen.rows is not None and seen.n_kept >= _LAST_GROWTH * seen.n_fitted:
-            seen = self._started(seen, seen.rows)
+            seen = self._started(seen, _joined(seen.rows))
         return replace(self._stepped(seen), rows=None, n_rows=n_rows)
 
     @property
@@ -129,7 +134,14 @@ class Batch:
         moments = self.executor.map_reduce(self._e_step(model), problem.partitions)
         stream = Stream.after(model, moments, rows.n_rows, estimator.half_life)
         n_updates = seen.n_updates + len(trained.result.history)
-        return replace(seen, n_fitted=rows.n_rows, stream=stream, mixture=model, n_updates=n_updates)
+        return replace(
+            seen,
+            n_fitted=rows.n_rows,
+            stream=stream,
+            mixture=model,
+            n_updates=n_updates,
+            n_components=int(estimator.n_components),
+        )
 
     def _stepped(self, seen: Seen) -> Seen:
         """Return the stream after steps over the batch, each shorter than its memory; before a fit, the same."""
@@ -178,9 +190,16 @@ class Batch:
         return stream if mended is stream.model else stream.restarted(mended)
 
 
-def _joined(kept: Source | None, rows: Source) -> Source:
-    """Return the rows of both in memory."""
-    parts = [part for part in (kept, rows) if part is not None]
+def _appended(parts: tuple[Source, ...], rows: Source) -> tuple[Source, ...]:
+    """Return the parts with rows behind them; short ones are joined, so that no row is copied often."""
+    parts = (*parts, _joined((rows,)))
+    while len(parts) > 1 and parts[-2].n_rows <= parts[-1].n_rows:
+        parts = (*parts[:-2], _joined(parts[-2:]))
+    return parts
+
+
+def _joined(parts: Sequence[Source]) -> Source:
+    """Return a copy of the rows of all parts in memory."""
     X = np.concatenate([part.take(np.arange(part.n_rows)) for part in parts])
     weight = None
     if any(part.sample_weight is not None for part in parts):
@@ -188,4 +207,4 @@ def _joined(kept: Source | None, rows: Source) -> Source:
             np.ones(part.n_rows) if part.sample_weight is None else part.sample_weight for part in parts
         )
         weight = np.concatenate(list(weights))
-    return ArraySource(X, weight, rows.feature_names)
+    return ArraySource(X, weight, parts[-1].feature_names)

@@ -12,15 +12,10 @@ from typing import Any, Final
 import numpy as np
 from sklearn.model_selection import check_cv
 
-from gaussmix.covariance import (
-    CELEUX_GOVAERT,
-    FACTOR_TYPES,
-    UNIVARIATE,
-    CovarianceFamily,
-    resolve_family,
-)
+from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import ParameterError
 from gaussmix.estimator.cells import CellFitter, Rows
+from gaussmix.estimator.families import is_count
 from gaussmix.estimator.search_progress import Observe, shown
 from gaussmix.executor import Executor, Serial, local_executor
 from gaussmix.selection import (
@@ -183,55 +178,13 @@ def cells_of(n_components: Any, families: dict[str, CovarianceFamily], equal_wei
         If ``n_components`` holds something else than positive integers.
     """
     wanted = [n_components] if np.ndim(n_components) == 0 else list(n_components)
-    if not (wanted and all(_is_count(K) for K in wanted)):
+    if not (wanted and all(is_count(K) for K in wanted)):
         raise ParameterError(
             f"n_components should be a positive integer or several, such as range(1, 10), got {n_components!r}"
         )
     return grid(
         map(int, wanted), families, [False, True] if equal_weights == "both" else [bool(equal_weights)]
     )
-
-
-def _is_count(number: Any) -> bool:
-    return isinstance(number, int | np.integer) and not isinstance(number, bool) and bool(number > 0)
-
-
-def families_of(covariance_type: Any, n_features: int, n_factors: Any = 1) -> dict[str, CovarianceFamily]:
-    """Return the families of ``covariance_type`` by name, each once; those with factors for each of ``n_factors``.
-
-    Raises
-    ------
-    ParameterError
-        If a name is unknown, there is none, or ``n_factors`` holds something else than positive integers.
-    """
-    numbers = [n_factors] if np.ndim(n_factors) == 0 else list(n_factors)
-    if not numbers or not all(_is_count(number) for number in numbers):
-        raise ParameterError(
-            f"n_factors should be a positive integer or several, such as range(1, 6), got {n_factors!r}"
-        )
-    if isinstance(covariance_type, str) and covariance_type == "all":
-        covariance_type = UNIVARIATE if n_features == 1 else CELEUX_GOVAERT
-    elif isinstance(covariance_type, str | CovarianceFamily):
-        covariance_type = [covariance_type]
-    families: dict[str, CovarianceFamily] = {}
-    several = [
-        (given, q)
-        for given in covariance_type
-        for q in (numbers if isinstance(given, str) and given in FACTOR_TYPES else numbers[:1])
-    ]
-    for given, q in several:
-        family = resolve_family(given, n_features, n_factors=int(q))
-        if not family.grouped:
-            raise ParameterError(
-                f"covariance_type={family.name!r} of {n_features} features cannot be searched: fit GaussianMixture "
-                "for each number of components and factors, and compare bic"
-            )
-        if family not in families.values():
-            named = isinstance(given, str) and not family.n_factors
-            families[given if named else family.label] = family
-    if not families:
-        raise ParameterError("covariance_type names no family: give one, or 'all'")
-    return families
 
 
 def criteria_of(criterion: Any) -> list[str]:

@@ -136,10 +136,10 @@ class GaussianMixture(CallbackSupportMixin, Streaming, Diagnosed, Uncertain, Cri
         Seconds between two checkpoints at least; 0 writes one after every iteration.
     truncation : int, optional
         Components that are considered for each row, those that share rows with its best one, for at least 256
-        components of type full, tied, diag or spherical: truncated variational EM (Forster & Lücke 2018). A pass takes
-        time in proportion to ``truncation`` instead of K, and 4 bytes a row. All ``lower_bounds_`` but the last are
-        bounds below the likelihood; the last pass is exact, so that ``lower_bound_`` is the likelihood. "auto",
-        "kmeans" and "k-means++" then start from a two-step k-means++, without a search.
+        components of type full, tied, diag or spherical: truncated variational EM (Forster & Lücke 2018). A pass
+        takes time in proportion to ``truncation`` instead of K, and 4 bytes a row. All ``lower_bounds_`` but the
+        last are bounds below the likelihood; the last pass is exact, so that ``lower_bound_`` is the likelihood.
+        "auto", "kmeans" and "k-means++" then start from a two-step k-means++, without a search.
     half_life : float, optional
         Rows (units of weight) after which what ``partial_fit`` has seen counts half, for streams that drift.
 
@@ -194,6 +194,9 @@ class GaussianMixture(CallbackSupportMixin, Streaming, Diagnosed, Uncertain, Cri
     Statistics & Data Analysis 14.
 
     Celeux & Govaert (1995), Gaussian parsimonious clustering models, Pattern Recognition 28.
+
+    Forster & Lücke (2018), Can clustering scale sublinearly with its clusters? A variational EM acceleration of GMMs
+    and k-means, AISTATS.
 
     Examples
     --------
@@ -421,6 +424,10 @@ class GaussianMixture(CallbackSupportMixin, Streaming, Diagnosed, Uncertain, Cri
         """Measure the rows."""
         if source.sparse and (labels is not None or noise is not None):
             raise sparse_refused()
+        if source.exceeds_memory and not (labels is None and noise is None and self.background is None):
+            raise DataError(
+                "rows with partial labels, noise or a background must fit into memory: raise memory_limit"
+            )
         if noise is not None:
             noise = noise_matrices(noise, source.n_rows, source.n_features)
             if source.incomplete:

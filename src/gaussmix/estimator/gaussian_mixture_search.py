@@ -13,10 +13,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.covariance import COVARIANCE_TYPES, CovarianceFamily
+from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import DataError, DegenerateWarning
-from gaussmix.estimator.cell_search import CellSearch, cells_of, criteria_of, families_of, limits_of
+from gaussmix.estimator.cell_search import CellSearch, cells_of, criteria_of, limits_of
 from gaussmix.estimator.cells import seed_of
+from gaussmix.estimator.families import families_of, named, searched_families
 from gaussmix.estimator.gaussian_mixture import GaussianMixture
 from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
 from gaussmix.estimator.search_constraints import SEARCH_CONSTRAINTS
@@ -49,7 +50,8 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         As in ``GaussianMixture``. ``"all"`` means the 14 families of Celeux & Govaert (1995), EII to VVV, and of a
         single feature the two that differ, E and V. Factor analysers such as "mfa" are asked for by name.
     n_factors : int or iterable of int, default=1
-        Factors of each component, of the covariance types that have them: each number is a family of its own.
+        Factors of each component, of the covariance types that have them: each number is a family of its own. Cells
+        of as many factors as features, or more, are reported as unsupported.
     criterion : str or iterable of str, default="bic"
         What the best cell has the lowest value of: ``"bic"``, ``"aic"``, ``"aicc"``, ``"icl"``, ``"nec"``, ``"cv"``
         (minus the cross-validated log-likelihood of a row) or ``"stability"`` (1 − the adjusted Rand index of
@@ -80,13 +82,16 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
     results_ : dict of ndarray
         One entry a cell, few components first: ``n_components``, ``covariance_type``, ``equal_weights``, the
         criteria (lower is better), ``cv_standard_error``, ``log_likelihood``, ``n_parameters``, ``converged``,
-        ``n_iter``, ``spurious``, ``seconds``, ``status`` (``"ok"``, ``"failed"``, ``"abandoned"``,
-        ``"skipped: time budget"``, ``"skipped: interrupted"``), ``message`` and ``rank``.
+        ``n_iter``, ``spurious``, ``seconds``, ``status`` (``"ok"``, ``"failed"``, ``"unsupported"``,
+        ``"abandoned"``, ``"skipped: time budget"``, ``"skipped: interrupted"``), ``message`` and ``rank``.
     best_estimator_ : GaussianMixture
     best_index_ : int
         Its place in ``results_``.
     best_n_components_ : int
     best_covariance_type_ : str or CovarianceFamily
+        Its name, or the family itself where it was given and has no name.
+    best_n_factors_ : int or None
+        None of covariances without factors.
     best_equal_weights_ : bool
     best_score_ : float
         Its value of the criterion.
@@ -276,7 +281,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         check_is_fitted(self)
         source = self._checked(X, sample_weight, missing=False)  # what is simulated misses nothing
         family = self.best_covariance_type_ if covariance_type is None else covariance_type
-        families = families_of([family], source.n_features)
+        families = families_of([family], source.n_features, self.best_n_factors_ or 1)
         wanted = itertools.count(1) if n_components is None else n_components
         with single_threaded_blas(source.n_features):
             return self._cell_search(source).bootstrap(
@@ -297,18 +302,19 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         self._seed = self._entropy()
         with features_kept_on_error(self):
             source = training_source(self, X, sample_weight, missing=True)
-            families = families_of(self.covariance_type, source.n_features, self.n_factors)
-            cells = cells_of(self.n_components, families, self.equal_weights)
+            families = searched_families(self.covariance_type, source.n_features, self.n_factors)
+            cells = cells_of(self.n_components, families.all, self.equal_weights)
             limits = limits_of(criteria[0], self.time_budget, abandon=self.abandon)
-            with single_threaded_blas(source.n_features, families.values()):
+            with single_threaded_blas(source.n_features, families.possible.values()):
                 outcomes = self._cell_search(source)(
-                    cells,
+                    [cell for cell in cells if cell.name in families.possible],
                     criteria,
                     limits,
                     cv=self.cv,
                     n_resamples=self.n_resamples,
                     verbose=self.verbose,
                 )
+            outcomes = families.completed(cells, outcomes)
             _require_one(outcomes)
         self._set_fitted(outcomes, criteria[0], source)
         _warn(outcomes, self.best_index_)
@@ -323,9 +329,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         self.best_index_ = int(self.results_["rank"].argmin())
         best = outcomes[self.best_index_]
         self.best_n_components_ = best.cell.n_components
-        self.best_covariance_type_ = (
-            best.cell.name if best.cell.name in COVARIANCE_TYPES else best.cell.family
-        )
+        self.best_covariance_type_, self.best_n_factors_ = named(best.cell)
         self.best_equal_weights_ = best.cell.equal_weights
         self.best_score_ = float(self.results_[criterion][self.best_index_])
         self.best_estimator_ = self._estimator(best, source)
@@ -337,6 +341,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         estimator = GaussianMixture(
             outcome.cell.n_components,
             covariance_type=self.best_covariance_type_,
+            n_factors=self.best_n_factors_ or 1,
             equal_weights=outcome.cell.equal_weights,
             random_state=seed_of(outcome.cell, self._seed),
             n_jobs=self.n_jobs,

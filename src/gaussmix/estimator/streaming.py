@@ -29,7 +29,7 @@ from gaussmix.fit.stepwise import Stream, moments_of
 from gaussmix.model import Mixture
 from gaussmix.source import Source
 
-_REFUSED: Final = ("background", "frozen", "truncation")
+_REFUSED: Final = ("background", "frozen", "truncation", "checkpoint")
 _ROWS_PER_PARAMETER: Final = 10  # that a mixture stands for of which nobody knows the rows
 
 
@@ -111,7 +111,8 @@ class Streaming:
         weight = rows.sample_weight
         estimator: Any = self
         estimator.n_samples_seen_ = rows.n_rows
-        estimator._rows_of_fit = rows.n_rows, float(rows.n_rows if weight is None else weight.sum())
+        weight_sum = float(rows.n_rows if weight is None else weight.sum())
+        estimator._rows_of_fit = rows.n_rows, weight_sum, int(estimator.n_components)
 
     def _set_seen(self, seen: Seen, before: Seen, batch: Batch) -> None:
         """Set all attributes."""
@@ -162,13 +163,32 @@ def _seen_by(estimator: Any, family: CovarianceFamily) -> Seen:
             f"{estimator.n_components} {family.name!r} components: use a clone"
         )
     if seen is not None and seen.mixture is model:
+        _check_n_components(estimator, model, seen.n_components)
         return replace(seen, policy=copy(seen.policy))
     policy = DegeneratePolicy(estimator.on_degenerate)
     if model is None:
         return Seen(policy)
-    n_rows, weight = (
-        getattr(estimator, "_rows_of_fit", None) or (_ROWS_PER_PARAMETER * model.n_parameters,) * 2
-    )
+    n_rows = weight = _ROWS_PER_PARAMETER * model.n_parameters
+    n_components = estimator.n_components if estimator.on_degenerate == "drop" else model.n_components
+    if getattr(estimator, "_rows_of_fit", None):
+        n_rows, weight, n_components = estimator._rows_of_fit
+    _check_n_components(estimator, model, n_components)
     moments = moments_of(model, weight, estimator.lower_bound_)
     stream = Stream.after(model, moments, n_rows, estimator.half_life)
-    return Seen(policy, stream=stream, mixture=model, n_rows=n_rows, n_updates=estimator.n_iter_)
+    return Seen(
+        policy,
+        stream=stream,
+        mixture=model,
+        n_rows=n_rows,
+        n_updates=estimator.n_iter_,
+        n_components=n_components,
+    )
+
+
+def _check_n_components(estimator: Any, model: Mixture | None, asked: int) -> None:
+    """Raise if the number has changed since a fit that was asked for so many components."""
+    if model is not None and estimator.n_components != asked:
+        raise ParameterError(
+            f"n_components was {asked} when the mixture was fitted and is {estimator.n_components} now, but "
+            "partial_fit goes on with the components that there are: set it back, or use a clone"
+        )

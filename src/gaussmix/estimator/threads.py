@@ -8,12 +8,12 @@ from functools import cache
 from typing import Any
 
 from joblib import cpu_count
-from threadpoolctl import threadpool_limits
 
 from gaussmix import kernel
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.covariance.factor import LAPACK_FROM
 from gaussmix.executor import Executor, local_executor
+from gaussmix.executor.blas import one_blas_thread
 
 
 @cache
@@ -40,7 +40,8 @@ def single_threaded_blas(
 
     The native kernels call no BLAS, but large covariances are factorised by LAPACK, and families with factors
     multiply matrices. Elsewhere nothing is done: looking for the libraries costs more than a small fit.
+    Several fits at a time hold it together, see ``one_blas_thread``.
     """
     used = kernel.name() == "reference" or n_features >= LAPACK_FROM
     used = used or any(family.n_factors for family in families)
-    return threadpool_limits(1, "blas") if used else nullcontext()
+    return one_blas_thread() if used else nullcontext()

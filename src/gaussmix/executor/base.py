@@ -32,9 +32,26 @@ def pairwise_sum(results: Iterable[Sum]) -> Sum:
     ValueError
         If there are no results.
     """
+    return sum_of_branches((1, result) for result in results)
+
+
+def sum_of_branches(branches: Iterable[tuple[int, Sum]]) -> Sum:
+    """Return what ``pairwise_sum`` gives, from the sums of branches of its tree.
+
+    Parameters
+    ----------
+    branches : iterable of (int, sum)
+        In order: the size of each, a power of two, and ``pairwise_sum`` of so many results. It begins at a multiple
+        of its size. The last one may be of fewer results.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
     stack: list[tuple[int, Sum]] = []  # (number of items below, partial sum), sizes strictly falling
-    for result in results:
-        size, total = 1, result
+    for branch in branches:
+        size, total = branch
         while stack and stack[-1][0] == size:
             total = stack.pop()[1] + total
             size *= 2

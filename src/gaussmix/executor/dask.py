@@ -1,8 +1,9 @@
 """Tasks on the workers of a Dask cluster.
 
-Items go to the workers once, in groups of neighbours, and stay there: a pass sends the task out, and one sum comes
-back. A group holds a power of two of items and starts at a multiple of it, so that its sum is a branch of
-the tree in which ``pairwise_sum`` adds: the bits are those of one thread, for any number of workers and groups.
+Items go to the workers once, in groups of neighbours, and stay there, also for passes over a run of them: a pass
+sends the task out, and one sum comes back. A group holds a power of two of items and starts at a multiple of it, so
+that its sum is a branch of the tree in which ``pairwise_sum`` adds: the bits are those of one thread, for any number
+of workers and groups.
 
 Nothing is lost with a worker. What it held is loaded again elsewhere, from the same items, and each sum is computed
 from scratch or not at all.
@@ -12,14 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
-from operator import methodcaller
 from typing import Any, Final
 from uuid import uuid4
 
 from gaussmix.errors import ExecutorError, GaussmixError, MissingDependencyError, ParameterError
-from gaussmix.executor.base import Executor, Item, Sum, pairwise_sum
+from gaussmix.executor.base import Executor, Item, Sum, pairwise_sum, sum_of_branches
 from gaussmix.executor.blas import one_blas_thread
+from gaussmix.executor.kept import Kept, Piece, branches, pieces
 from gaussmix.executor.local import Serial
 
 try:
@@ -30,7 +30,7 @@ except ImportError as error:
     raise MissingDependencyError("executor='dask' needs Dask: pip install 'gaussmix[dask]'") from error
 
 _TASKS_PER_THREAD: Final = (
-    4  # at most, and more than half of it: fewer leave threads idle at the end of a pass
+    8  # at most, and more than half of it: so that a pass over an eighth of the items has one for each thread
 )
 _GROUP: Final = (
     32  # items, at most: what a worker writes to its disk when memory runs short, it writes by groups
@@ -46,26 +46,6 @@ _LOOK: Final = 1.0  # seconds between two looks at whether there are workers, wh
 _SHOWN: Final = 200  # characters of an item in a message
 
 
-@dataclass(frozen=True, eq=False)
-class _Kept:
-    """Hold items, and the futures of their groups on the workers."""
-
-    sequence: Sequence[Any]  # as it was given: the same one comes back in each iteration
-    items: list[Any]
-    starts: list[int]
-    groups: list[Any]
-
-    def holds(self, items: Sequence[Any]) -> bool:
-        """Return whether these are the items, and not others that are equal to them."""
-        if items is self.sequence:
-            return True
-        return len(items) == len(self.items) and all(map(_is, items, self.items))
-
-    def overlaps(self, other: set[int]) -> bool:
-        """Return whether some of the items are among those of these ids."""
-        return any(id(item) in other for item in self.items)
-
-
 class DaskExecutor(Executor):
     """Runs tasks on the workers of a Dask cluster.
 
@@ -76,7 +56,8 @@ class DaskExecutor(Executor):
     local : Executor, optional
         For what does not go to the workers. Default: the calling thread.
     prepare : callable, optional
-        Item -> what the workers keep of it in their memory. Default: ``item.resident()``.
+        Item -> what the workers keep of it in their memory. Default: ``item.resident()`` where it has that, else the
+        item.
     retries : int, default=2
         How often a task that raised is tried again. The death of a worker counts on Dask's own account, see its
         configuration ``distributed.scheduler.allowed-failures``.
@@ -99,7 +80,7 @@ class DaskExecutor(Executor):
         client: Any,
         *,
         local: Executor | None = None,
-        prepare: Callable[[Any], Any] = methodcaller("resident"),
+        prepare: Callable[[Any], Any] | None = None,
         retries: int = _RETRIES,
         no_progress_timeout: float = 60.0,
     ) -> None:
@@ -109,8 +90,8 @@ class DaskExecutor(Executor):
         self.retries = retries
         self.no_progress_timeout = no_progress_timeout
         self._local = Serial() if local is None else local
-        self._prepare = prepare
-        self._kept: list[_Kept] = []
+        self._prepare = _resident if prepare is None else prepare
+        self._kept: list[Kept] = []
         self._own_client = False
 
     @classmethod
@@ -156,7 +137,8 @@ class DaskExecutor(Executor):
         if len(items) < 2:  # a single block: the way there and back would only cost time
             return self._local.map_reduce(task, items)
         try:
-            total: Sum = self._total(task, self._keep(items))
+            kept, where = self._keep(items)
+            total: Sum = self._total(task, kept, pieces(where.start, where.stop, kept.size))
             return total
         except BaseException as error:
             self.release()  # of what has failed or was interrupted, nothing may stay
@@ -177,14 +159,14 @@ class DaskExecutor(Executor):
     def __deepcopy__(self, memo: dict[int, Any]) -> DaskExecutor:
         return self  # a connection is shared by the clones of an estimator
 
-    def _keep(self, items: Sequence[Any]) -> _Kept:
-        """Return the items on the workers; those of others that have the same items are released."""
+    def _keep(self, items: Sequence[Any]) -> tuple[Kept, range]:
+        """Return what the workers keep of the items, and their places there; others that have some are released."""
         for kept in self._kept:
-            if kept.holds(items):
-                return kept
+            where = kept.where(items)
+            if where is not None:
+                return kept, where
         listed = list(items)
-        ids = set(map(id, listed))
-        self._kept = [kept for kept in self._kept if not kept.overlaps(ids)][1 - _KEPT :]
+        self._kept = [kept for kept in self._kept if not kept.overlaps(listed)][1 - _KEPT :]
         size = group_size(len(listed), self._n_threads_soon())
         starts = list(range(0, len(listed), size))
         groups = self._submitted(
@@ -195,18 +177,29 @@ class DaskExecutor(Executor):
             prepare=self._prepare,
             n_items=len(listed),
         )
-        self._kept.append(_Kept(items, listed, starts, groups))
-        return self._kept[-1]
+        places = {
+            id(listed[i]): i for i in reversed(range(len(listed)))
+        }  # the first of those that are there twice
+        self._kept.append(Kept(items, listed, places, size, groups))
+        return self._kept[-1], range(len(listed))
 
-    def _total(self, task: Callable[[Any], Any], kept: _Kept) -> Any:
-        """Return the sum of the task over all items, which the workers add up among themselves."""
+    def _total(self, task: Callable[[Any], Any], kept: Kept, taken: list[Piece]) -> Any:
+        """Return the sum of the task over the pieces, which the workers add up among themselves."""
         shared = task
         if len(pickle.dumps(task)) > _LARGE:
             shared = self._submitted("task", _itself, [task])[0]
-        sums = self._submitted("sum", _sum, kept.groups, kept.starts, task=shared, n_items=len(kept.items))
+        groups = [kept.groups[piece.begin // kept.size] for piece in taken]
+        sums = self._submitted(
+            "sum", _sum, groups, taken, size=kept.size, task=shared, n_items=len(kept.items)
+        )
+        span = kept.size
         while len(sums) > 1:
-            parts = [sums[start : start + _FAN] for start in range(0, len(sums), _FAN)]
-            sums = self._submitted("add", pairwise_sum, parts)
+            span *= _FAN
+            runs = branches(taken, span)
+            parts = [sums[begin:end] for begin, end in runs]
+            sizes = [[piece.size for piece in taken[begin:end]] for begin, end in runs]
+            sums = self._submitted("add", _added, parts, sizes)
+            taken = [Piece(taken[begin].begin, taken[end - 1].end, span) for begin, end in runs]
         return self._result(sums[0])
 
     def _submitted(
@@ -278,10 +271,21 @@ class DaskExecutor(Executor):
             )
         if isinstance(error, CancelledError | OSError) or self.client.status != "running":
             return self._lost()
+        ours = _ours_behind(error)
+        if ours is not None:
+            return type(ours)(*ours.args)
         return ExecutorError(
             f"the workers of the Dask cluster at {self._address()} failed ({type(error).__name__}: {error}): they "
             "need the same versions of gaussmix and of Python as this process"
         )
+
+
+def _ours_behind(error: BaseException) -> GaussmixError | None:
+    """Return what our code said before Dask made another error of it, such as that rows cannot be sent."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, GaussmixError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def group_size(n_items: int, n_threads: int) -> int:
@@ -311,10 +315,22 @@ def _prepared(group: list[Any], start: int, *, prepare: Callable[[Any], Any], n_
     return list(_each(prepare, group, start, n_items))
 
 
-def _sum(group: list[Any], start: int, *, task: Callable[[Any], Any], n_items: int) -> Any:
-    """Return the sum over a group: a task of Dask."""
+def _sum(group: list[Any], piece: Piece, *, size: int, task: Callable[[Any], Any], n_items: int) -> Any:
+    """Return the sum over a piece of a group of so many items: a task of Dask."""
+    before = piece.begin - piece.begin % size
+    items = group[piece.begin - before : piece.end - before]
     with one_blas_thread():
-        return pairwise_sum(_each(task, group, start, n_items))
+        return pairwise_sum(_each(task, items, piece.begin, n_items))
+
+
+def _added(sums: list[Any], sizes: list[int]) -> Any:
+    """Return the sum of branches of these sizes: a task of Dask."""
+    return sum_of_branches(zip(sizes, sums, strict=True))
+
+
+def _resident(item: Any) -> Any:
+    """Return an item that holds its rows in memory, where it can say so."""
+    return item.resident() if hasattr(item, "resident") else item
 
 
 def _each(function: Callable[[Any], Any], items: Iterable[Any], start: int, n_items: int) -> Iterator[Any]:
@@ -334,7 +350,3 @@ def _each(function: Callable[[Any], Any], items: Iterable[Any], start: int, n_it
 def _itself(task: Any) -> Any:
     """Return the task: a task of Dask, whose result workers hand on to one another."""
     return task
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other

@@ -25,7 +25,7 @@ Thiesson, Meek & Heckerman (2001), Accelerating EM for large databases, Machine 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -96,9 +96,6 @@ def fit_incremental(
     executor: Executor,
     *,
     max_iter: int,
-    on_iteration: Callable[[int, float, Mixture], bool | None] | None = None,
-    on_sweep: Callable[[Sweep], None] | None = None,
-    resume: Sweep | None = None,
 ) -> tuple[Mixture, list[float]]:
     """Return the model after sweeps of incremental EM, as long as they gain much, and the bound of each pass.
 
@@ -110,11 +107,6 @@ def fit_incremental(
     executor : Executor
     max_iter : int
         Passes over the rows, at most; one is left for the iteration that follows.
-    on_iteration : callable, optional
-        As for ``fit_em``; returning True ends the sweeps.
-    on_sweep : callable, optional
-        Called with the state after each pass, from which ``resume`` goes on with the same bits.
-    resume : Sweep, optional
 
     Returns
     -------
@@ -127,17 +119,15 @@ def fit_incremental(
     chunks = chunks_of(partitions, model)
     if not chunks or max_iter < 3:
         return model, []
-    state = resume
-    while state is None or (state.gain > _FINE and len(state.history) < max_iter - 1):
-        after = first_pass(model, chunks, executor) if state is None else sweep(state, chunks, executor)
+    state = first_pass(model, chunks, executor)
+    if state is None:
+        return model, []
+    while state.gain > _FINE and len(state.history) < max_iter - 1:
+        after = sweep(state, chunks, executor)
         if after is None:
             break
         state = after
-        if on_sweep:
-            on_sweep(state)
-        if on_iteration and on_iteration(len(state.history), state.history[-1], state.model):
-            break
-    return (model, []) if state is None else (state.model, state.history)
+    return state.model, state.history
 
 
 def first_pass(model: Mixture, chunks: Sequence[Sequence[Partition]], executor: Executor) -> Sweep | None:

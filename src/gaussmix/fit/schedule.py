@@ -77,10 +77,9 @@ def run_length(source: Source, n_rows: int) -> int:
 def _drawn(n_rows: int, n_drawn: int, run: int, rng: np.random.Generator) -> IntArray:
     """Return ascending numbers of ``n_drawn`` rows, one run at a random place of each of equal stretches."""
     stretches = np.arange(-(-n_drawn // run) + 1)
-    edges, drawn = (stretches * n // stretches[-1] for n in (n_rows, n_drawn))
-    room = np.diff(edges)
-    sizes = np.minimum(np.diff(drawn), room)
-    starts = edges[:-1] + (rng.random(len(sizes)) * (room - sizes + 1)).astype(np.int64)
+    left_out, drawn = (stretches * n // stretches[-1] for n in (n_rows - n_drawn, n_drawn))
+    spare, sizes = np.diff(left_out), np.diff(drawn)  # of each stretch, which so has room for its run
+    starts = (left_out + drawn)[:-1] + (rng.random(len(sizes)) * (spare + 1)).astype(np.int64)
     before = np.cumsum(sizes) - sizes
     rows: IntArray = np.repeat(starts - before, sizes) + np.arange(sizes.sum())
     return rows

@@ -12,6 +12,7 @@ from gaussmix.selection.grid import Cell
 
 OK: Final = "ok"
 FAILED: Final = "failed"
+UNSUPPORTED: Final = "unsupported"
 ABANDONED: Final = "abandoned"
 OUT_OF_TIME: Final = "skipped: time budget"
 INTERRUPTED: Final = "skipped: interrupted"

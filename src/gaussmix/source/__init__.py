@@ -43,7 +43,7 @@ ADAPTERS: dict[str, str] = {
 }
 """The module that makes sources of another package's collections, by the name of that package.
 
-It has ``read(data, columns, sample_weight, missing=) -> Source``, and is imported where such data come.
+It has ``read(data, columns, sample_weight, missing=, memory_limit=) -> Source``, and is imported where they come.
 """
 
 STORES: dict[str, str] = {
@@ -53,8 +53,8 @@ STORES: dict[str, str] = {
 }
 """The module that reads stores of arrays, by the extension of the file or folder.
 
-It has ``open_store(path, name, columns, sample_weight, missing=) -> Source`` and reads block by block by itself;
-``"path::name"`` names the array in the store.
+It has ``open_store(path, name, columns, sample_weight, missing=, limit=) -> Source`` and reads block by block by
+itself; ``"path::name"`` names the array in the store.
 """
 
 __all__ = [
@@ -109,10 +109,11 @@ def as_source(
     missing : bool, default=False
         Whether NaN is taken as a missing value; refused otherwise.
     memory_limit : int or str, optional
-        Bytes, or text such as ``"2GiB"``, that the rows of files may take in memory, each value counted as eight
-        bytes. Where there are more, .npy files are read anew in each pass, and other files are converted once to a
-        temporary file, in the folder that the environment variable ``GAUSSMIX_SPILL`` names. Default: a quarter of
-        the memory that this process may use.
+        Bytes, or text such as ``"2GiB"``, that rows which come in no array or table may take in memory, each value
+        counted as eight bytes. Where there are more, .npy files are read anew in each pass, and other files and
+        batches are converted once to a temporary file, in the folder that the environment variable
+        ``GAUSSMIX_SPILL`` names. HDF5 and Zarr are read in each pass whatever their size; chunks of Dask up to the
+        limit are kept. Default: a quarter of the memory that this process may use.
 
     Returns
     -------
@@ -159,7 +160,8 @@ def as_source(
         return _from_paths(data, columns, sample_weight, missing=missing, limit=limit)
     adapter = ADAPTERS.get(type(data).__module__.partition(".")[0])
     if adapter is not None:
-        source: Source = import_module(adapter).read(data, columns, sample_weight, missing=missing)
+        read = import_module(adapter).read
+        source: Source = read(data, columns, sample_weight, missing=missing, memory_limit=memory_limit)
         return source
     if isinstance(data, Iterator) and not hasattr(data, "__arrow_c_stream__"):
         raise DataTypeError(
@@ -183,11 +185,11 @@ def _from_paths(
     """Return a source of the rows of files, or of an array in a store."""
     store, name = split_store(data, STORES)
     if store is None:
-        paths = find_files(data, READERS)
+        paths = find_files(data, READERS, STORES)
         return read_files(paths, READERS, columns, sample_weight, missing=missing, limit=limit)
     with named(store):
         open_store = import_module(STORES[store.suffix.lower()]).open_store
-        source: Source = open_store(store, name, columns, sample_weight, missing=missing)
+        source: Source = open_store(store, name, columns, sample_weight, missing=missing, limit=limit)
         return source
 
 
@@ -224,7 +226,7 @@ def column_names(data: object, columns: Sequence[str] | None = None) -> tuple[st
     """
     if split_store(data, STORES)[0] is not None:
         return None
-    return names_of_columns(find_files(data, READERS)[0], READERS, columns)
+    return names_of_columns(find_files(data, READERS, STORES)[0], READERS, columns)
 
 
 def _checked(

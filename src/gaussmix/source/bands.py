@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from gaussmix.types import FloatArray, IntArray
 _BAND_BYTES: Final = 4 << 20  # read at once: the cost of a call is small beside it
 _APART: Final = 64 << 10  # bytes between two rows from which reading both apart is faster
 _LARGE: Final = 1 << 30  # bytes that are taken at their word: they fit in memory
+_SMALL: Final = 64 << 20  # bytes that may be decoded at once, whatever the limit
 _RATIO: Final = 1000  # to which codecs for numbers compress at best
 
 
@@ -100,19 +102,15 @@ def check_shape(shape: tuple[int, ...], stored: np.dtype[Any]) -> tuple[int, int
     return int(shape[0]), int(shape[1])
 
 
-def check_declared(
-    shape: tuple[int, int], itemsize: int, chunk: tuple[int, int] | None, stored_bytes: int
-) -> None:
-    """Raise if a stored matrix declares far more than is there, or chunks that are too large to decode.
+def check_declared(shape: tuple[int, ...], itemsize: int, stored_bytes: int) -> None:
+    """Raise if a stored array declares far more than is there.
 
     Parameters
     ----------
     shape : tuple of int
-        N and D.
+        N and D; of a part of a virtual dataset, any shape.
     itemsize : int
         Bytes of a value.
-    chunk : tuple of int, or None
-        Rows and columns that are decoded together; None where values are not encoded.
     stored_bytes : int
         What the values take in storage.
 
@@ -121,18 +119,44 @@ def check_declared(
     ResourceLimitError
         Nothing has been allocated then.
     """
-    n_rows, n_features = shape
-    declared = n_rows * n_features * itemsize
+    declared = math.prod(shape) * itemsize
     if declared > max(_LARGE, _RATIO * stored_bytes):
         raise ResourceLimitError(
-            f"the array declares {n_rows} rows and {n_features} columns, {in_units(declared)}, of which only "
+            f"the array declares {_in_words(shape)}, {in_units(declared)}, of which only "
             f"{in_units(stored_bytes)} are stored: nearly all of it was never written; write the rows that exist"
         )
-    if chunk is None:
-        return
-    decoded = max(chunk[0] * chunk[1], min(chunk[0], n_rows) * n_features) * itemsize
-    if decoded > _LARGE:
+
+
+def check_chunk(
+    chunk: tuple[int, ...], itemsize: int, limit: int, shape: tuple[int, int] | None = None
+) -> None:
+    """Raise if chunks are too large to decode.
+
+    Parameters
+    ----------
+    chunk : tuple of int
+        Rows and columns, or more dimensions, that are decoded together.
+    itemsize : int
+        Bytes of a value.
+    limit : int
+        Bytes that rows may take in memory.
+    shape : tuple of int, optional
+        N and D, where rows are read whole: all chunks that a row is in are then decoded together.
+
+    Raises
+    ------
+    ResourceLimitError
+        Nothing has been allocated then.
+    """
+    most = min(_LARGE, max(limit, _SMALL))
+    across = 0 if shape is None else min(chunk[0], shape[0]) * shape[1]
+    decoded = max(math.prod(chunk), across) * itemsize
+    if decoded > most:
         raise ResourceLimitError(
-            f"the array is encoded in chunks of {chunk[0]} rows and {chunk[1]} columns, {in_units(decoded)} at "
-            "once: write it again in smaller chunks"
+            f"the array is encoded in chunks of {_in_words(chunk)}, {in_units(decoded)} at once: write it again in "
+            f"smaller chunks{', or raise memory_limit' if decoded <= _LARGE else ''}"
         )
+
+
+def _in_words(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} rows and {shape[1]} columns" if len(shape) == 2 else f"the shape {shape}"

@@ -98,6 +98,8 @@ class Source(ABC):
     sparse : bool
         Whether partitions load ``scipy.sparse.csr_array`` of shape (n, D), with distinct columns in each row, instead
         of arrays; ``take`` is dense all the same, and for small samples only.
+    exceeds_memory : bool
+        Whether the rows take more memory than the user's limit allows: they are passed over, and never all taken.
 
     Notes
     -----
@@ -113,6 +115,7 @@ class Source(ABC):
     incomplete: bool = False
     engine: ClassVar[str | None] = None
     sparse: bool = False
+    exceeds_memory: bool = False
 
     @abstractmethod
     def partitions(self, block_rows: int) -> Sequence[Partition]:

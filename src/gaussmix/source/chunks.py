@@ -21,7 +21,7 @@ from gaussmix.errors import DataError
 from gaussmix.source.array import ArrayPartition
 from gaussmix.source.base import Partition, Source, row_runs
 from gaussmix.source.check import check_sample_weight, has_missing, require_finite
-from gaussmix.source.limit import in_units, limit_in_bytes
+from gaussmix.source.limit import exceeds, too_large_to_fill_in
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 KEPT_BYTES: Final = 64 << 20  # of decoded chunks: several blocks of every thread of a small machine
@@ -117,6 +117,8 @@ class _Recent:
         self.limit = limit
         self._lock = Lock()
         self._chunks: OrderedDict[int, Future[FloatArray]] = OrderedDict()
+        self._sizes: dict[int, int] = {}  # bytes of those that were read
+        self._size = 0
 
     def get(self, index: int, chunks: Chunks) -> FloatArray:
         with self._lock:
@@ -132,19 +134,18 @@ class _Recent:
                     self._chunks.pop(index, None)
                 future.set_exception(error)
                 raise
-            self._shrink()
+            with self._lock:
+                self._sizes[index] = future.result().nbytes
+                self._size += self._sizes[index]
+                self._shrink()
         return future.result()
 
     def _shrink(self) -> None:
         """Forget the chunks that were not used for longest; never the last one used."""
-        with self._lock:
-            done = [(index, future) for index, future in self._chunks.items() if future.done()]
-            size = sum(future.result().nbytes for _, future in done)
-            for index, future in done[:-1]:
-                if size <= self.limit:
-                    break
-                size -= future.result().nbytes
-                del self._chunks[index]
+        while self._size > self.limit and len(self._sizes) > 1:
+            oldest = next(index for index in self._chunks if index in self._sizes)  # few are being read
+            del self._chunks[oldest]
+            self._size -= self._sizes.pop(oldest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,12 +184,15 @@ class ChunkedSource(Source):
         Names of the columns.
     incomplete : bool, default=False
         Whether NaN stands for a missing value.
+    exceeds_memory : bool, default=False
+        Whether the rows take more memory than they may.
     """
 
     chunks: Chunks = field(repr=False)
     sample_weight: Float64Array | None = field(default=None, repr=False)
     feature_names: tuple[str, ...] | None = None
     incomplete: bool = False
+    exceeds_memory: bool = False
     n_rows: int = field(init=False)
     n_features: int = field(init=False)
     dtype: np.dtype[Any] = field(init=False)
@@ -216,7 +220,7 @@ class ChunkedSource(Source):
     def with_weight(self, sample_weight: object) -> ChunkedSource:
         """Return a source of the same rows with other weights."""
         weight: Any = sample_weight
-        return ChunkedSource(self.chunks, weight, self.feature_names, self.incomplete)
+        return replace(self, sample_weight=weight)
 
 
 def converted(rows: NDArray[Any], dtype: np.dtype[Any]) -> FloatArray:
@@ -225,22 +229,40 @@ def converted(rows: NDArray[Any], dtype: np.dtype[Any]) -> FloatArray:
         return np.require(rows, dtype, ["C", "A"])
 
 
-def checked_chunks(source: ChunkedSource, *, missing: bool) -> ChunkedSource:
+def checked_chunks(source: ChunkedSource, *, missing: bool, limit: int) -> ChunkedSource:
     """Return a source whose values were found to be finite, or with ``missing`` NaN.
+
+    Parameters
+    ----------
+    source : ChunkedSource
+        All of whose rows are read.
+    missing : bool
+        Whether NaN is taken as a missing value.
+    limit : int
+        Bytes that the rows may take in memory.
 
     Raises
     ------
     DataError
         Naming the first row and column whose value is not, or the row of which nothing is known.
     """
-    if not missing:
+    incomplete = False
+    if missing:
+        incomplete = has_missing(source)
+    else:
         require_finite(source)
-        return source
-    incomplete = has_missing(source)
-    limit = limit_in_bytes(None)
-    if incomplete and source.n_rows * source.n_features * 8 > limit:
-        raise DataError(
-            "values are missing (NaN), and rows with missing values must fit into memory, where they may take "
-            f"{in_units(limit)}: fill in finite values"
-        )
-    return replace(source, incomplete=incomplete)
+    return within(source, limit, incomplete=incomplete)
+
+
+def within(source: ChunkedSource, limit: int, *, incomplete: bool) -> ChunkedSource:
+    """Return a source that knows whether its rows exceed a limit, and refuse those with missing values that do.
+
+    Raises
+    ------
+    DataError
+        If they do.
+    """
+    too_large = exceeds(source.n_rows, source.n_features, limit)
+    if incomplete and too_large:
+        raise DataError(too_large_to_fill_in("values", limit))
+    return replace(source, incomplete=incomplete, exceeds_memory=too_large)

@@ -7,8 +7,8 @@ is already computed on a cluster (a persisted collection) is fetched from there,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
@@ -19,17 +19,23 @@ from gaussmix.errors import DataError, DataTypeError, MissingDependencyError, Pa
 from gaussmix.source.array import served_dtype
 from gaussmix.source.base import Source
 from gaussmix.source.check import check_block
-from gaussmix.source.chunks import ChunkedSource, Chunks, converted
+from gaussmix.source.chunks import ChunkedSource, Chunks, converted, within
+from gaussmix.source.dask_graph import Graph, Key, computed, futures_of, part_of, results_of
 from gaussmix.source.limit import limit_in_bytes
 from gaussmix.source.table import read_table
 from gaussmix.types import FloatArray, IntArray
 
 _UNKNOWN: Final = "the number of columns is not known before it is computed: call compute_chunk_sizes() on it"
-Graph = Mapping[Any, Any]
-Key = Any
 
 
-def read(data: Any, columns: Sequence[str] | None, sample_weight: object | None, *, missing: bool) -> Source:
+def read(
+    data: Any,
+    columns: Sequence[str] | None,
+    sample_weight: object | None,
+    *,
+    missing: bool,
+    memory_limit: int | str | None = None,
+) -> Source:
     """Return a source of a collection, all of which is computed once, chunk by chunk, to check its values.
 
     Parameters
@@ -42,6 +48,8 @@ def read(data: Any, columns: Sequence[str] | None, sample_weight: object | None,
         Weights of the rows; it may be a Dask array, which is computed.
     missing : bool
         Whether NaN is taken as a missing value.
+    memory_limit : int, str or None
+        What chunks that were computed may take in memory, where they are kept; as in ``as_source``.
 
     Raises
     ------
@@ -51,6 +59,8 @@ def read(data: Any, columns: Sequence[str] | None, sample_weight: object | None,
         If the collection has no rows and columns of numbers.
     """
     _require_dask()
+    limit = limit_in_bytes(memory_limit)
+    names = None
     if hasattr(data, "to_dask_array") and hasattr(data, "columns"):
         graph, keys, dtype, names = _of_frame(data, columns)
     elif hasattr(data, "rechunk"):
@@ -59,12 +69,13 @@ def read(data: Any, columns: Sequence[str] | None, sample_weight: object | None,
                 f"columns={columns!r}: an array's columns have no names: choose by X[:, [...]]"
             )
         graph, keys, dtype = _of_array(data)
-        names = None
     else:
         raise DataTypeError(
             f"X is a {type(data).__name__} of Dask: pass an array or a dataframe with rows and columns"
         )
-    return _checked(graph, keys, dtype, names, sample_weight, missing=missing)
+    chunks, incomplete = _measure(graph, keys, dtype, names, missing=missing, limit=limit)
+    weight: Any = sample_weight
+    return within(ChunkedSource(chunks, weight, names), limit, incomplete=incomplete)
 
 
 def _require_dask() -> ModuleType:
@@ -89,7 +100,7 @@ def _of_array(array: Any) -> tuple[Graph, list[Key], np.dtype[Any]]:
     whole = array.rechunk({1: -1}, method="tasks") if array.numblocks[1] > 1 else array
     (fast,) = _require_dask().optimize(whole)
     keys = [row[0] for row in fast.__dask_keys__()]
-    return {**_futures(whole), **fast.__dask_graph__()}, keys, dtype
+    return {**futures_of(whole), **fast.__dask_graph__()}, keys, dtype
 
 
 def _of_frame(
@@ -105,33 +116,21 @@ def _of_frame(
     return dict(parts[0].__dask_graph__()), [part.key for part in parts], empty.dtype, names
 
 
-def _futures(collection: Any) -> Graph:
-    """Return what of a collection is computed on a cluster already, which optimisation leaves out."""
-    return {key: task for key, task in dict(collection.__dask_graph__()).items() if _is_future(task)}
-
-
-def _is_future(task: Any) -> bool:
-    return hasattr(task, "add_done_callback")
-
-
 def _matrix(frame: Any, columns: list[str] | None, dtype: np.dtype[Any]) -> FloatArray:
     return converted(read_table(frame, columns)[0], dtype)
 
 
-def _checked(
+def _measure(
     graph: Graph,
     keys: list[Key],
     dtype: np.dtype[Any],
     names: tuple[str, ...] | None,
-    sample_weight: object | None,
     *,
     missing: bool,
-) -> ChunkedSource:
-    """Return a source whose chunks the user's scheduler measured: how long they are, and whether finite."""
-    dask = _require_dask()
-    measure = dask.delayed(_measured, pure=True)
-    tasks = [measure(chunk, dtype, missing) for chunk in _delayed(keys, graph)]
-    measured = dask.compute(*tasks, scheduler=_client(graph))
+    limit: int,
+) -> tuple[_DaskChunks, bool]:
+    """Return chunks that the user's scheduler measured and found to be finite, and whether values are missing."""
+    measured = computed(graph, [(partial(_measured, dtype=dtype, missing=missing), key) for key in keys])
     bounds = np.concatenate([[0], np.cumsum([n_rows for n_rows, *_ in measured], dtype=np.int64)])
     for start, (_, _, _, wrong) in zip(bounds.tolist(), measured, strict=False):
         if wrong is not None:
@@ -139,26 +138,12 @@ def _checked(
             check_block(values, start + row, names, missing=missing)  # raises
     if bounds[-1] == 0:
         raise DataError("X has 0 rows: at least one is needed")
-    chunks = _DaskChunks(bounds, measured[0][1], dtype, limit_in_bytes(None), graph=graph, keys=keys)
-    weight: Any = sample_weight
-    source = ChunkedSource(chunks, weight, names)
-    return replace(source, incomplete=True) if any(absent for _, _, absent, _ in measured) else source
-
-
-def _delayed(keys: Sequence[Key], graph: Graph) -> Iterator[Any]:
-    """Yield chunks as Dask's scheduler takes them."""
-    from dask.delayed import Delayed
-
-    return (Delayed(key, graph) for key in keys)
-
-
-def _client(graph: Graph) -> Any:
-    """Return the client of the cluster that holds results for a graph; None for the user's scheduler."""
-    return next((task.client for task in graph.values() if _is_future(task)), None)
+    chunks = _DaskChunks(bounds, measured[0][1], dtype, limit, graph=graph, keys=keys)
+    return chunks, any(absent for _, _, absent, _ in measured)
 
 
 def _measured(
-    chunk: Any, dtype: np.dtype[Any], missing: bool
+    chunk: Any, *, dtype: np.dtype[Any], missing: bool
 ) -> tuple[int, int, bool, tuple[int, FloatArray] | None]:
     """Return the rows and columns of a chunk, whether values are missing, and the first row that cannot be used."""
     X = _as_rows(chunk, dtype)
@@ -215,8 +200,8 @@ class _DaskChunks(Chunks):
         from dask.local import get_sync
 
         key = self.keys[index]
-        part, elsewhere = _part(self.graph, [key])
-        part.update(_results([self.graph.get(other, other) for other in elsewhere], elsewhere))
+        part, elsewhere = part_of(self.graph, [key])
+        part.update(results_of([self.graph.get(other, other) for other in elsewhere], elsewhere))
         return _as_rows(get_sync(part, key), self.dtype)
 
     def take(self, rows: IntArray) -> FloatArray:
@@ -227,11 +212,13 @@ class _DaskChunks(Chunks):
         if self.fits:
             picked: Any = [self._chunk(chunk)[some] for chunk, some in zip(used, local, strict=True)]
         else:
-            dask = _require_dask()
-            chunks = _delayed([self.keys[chunk] for chunk in used], self.graph)
-            pick = dask.delayed(_picked)
-            tasks = [pick(chunk, some, self.dtype) for chunk, some in zip(chunks, local, strict=True)]
-            picked = dask.compute(*tasks, scheduler=_client(self.graph))
+            picked = computed(
+                self.graph,
+                [
+                    (partial(_picked, rows=some, dtype=self.dtype), self.keys[chunk])
+                    for chunk, some in zip(used, local, strict=True)
+                ],
+            )
         return np.concatenate([np.empty((0, self.n_features), self.dtype), *picked])
 
     def portable(self, start: int, stop: int) -> Chunks:
@@ -239,63 +226,11 @@ class _DaskChunks(Chunks):
         used = [index for index, _ in self.parts(start, stop)]
         first, last = used[0], used[-1]
         keys = self.keys[first : last + 1]
-        graph, _ = _part(self.graph, keys)
+        graph, _ = part_of(self.graph, keys)
         return _DaskChunks(
             self.bounds[first : last + 2], self.n_features, self.dtype, 0, graph=graph, keys=keys
         )
 
 
-def _picked(chunk: Any, rows: IntArray, dtype: np.dtype[Any]) -> FloatArray:
+def _picked(chunk: Any, *, rows: IntArray, dtype: np.dtype[Any]) -> FloatArray:
     return _as_rows(chunk, dtype)[rows]
-
-
-def _part(graph: Graph, keys: Sequence[Key]) -> tuple[dict[Key, Any], list[Key]]:
-    """Return the part of a graph that some keys depend on, and the keys of what the cluster holds the results of."""
-    from dask.core import get_dependencies
-
-    part, elsewhere, left = {}, [], list(keys)
-    seen = set(left)
-    while left:
-        key = left.pop()
-        task = graph.get(key)
-        if task is None or _is_future(task):
-            elsewhere.append(key)
-            continue
-        part[key] = task
-        needed = set(getattr(task, "dependencies", None) or get_dependencies(graph, key)) - seen
-        seen |= needed
-        left.extend(needed)
-    return part, elsewhere
-
-
-def _results(futures: list[Any], keys: list[Key]) -> dict[Key, Any]:
-    """Return what the cluster holds; a worker gives its thread back to the cluster while it waits.
-
-    Parameters
-    ----------
-    futures : list
-        In the process that has them, futures; elsewhere their keys.
-    keys : list
-        Their keys.
-    """
-    if not keys:
-        return {}
-    from dask.core import quote
-    from distributed import Future, get_worker, worker_client
-
-    try:
-        get_worker()
-    except ValueError:  # this is no worker
-        if not all(_is_future(future) for future in futures):
-            raise DataError("the rows are held by a Dask cluster: load them on one of its workers") from None
-        results = futures[0].client.gather(futures)
-    else:
-        with worker_client() as client:
-            # what a task did not make, it can only get through a task of its own
-            copies = [client.submit(_same, Future(key, client), pure=False) for key in keys]
-            results = client.gather(copies)
-    return {key: quote(result) for key, result in zip(keys, results, strict=True)}
-
-
-def _same(result: Any) -> Any:
-    return result

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from gaussmix.errors import DataError
 from gaussmix.source.arrow import MappedFile, arrow_errors, dtype_of, matrix_blocks, require_pyarrow, select
@@ -94,7 +94,7 @@ def _first_row(path: Path, delimiter: str) -> list[str]:
     """Return the cells of the first line that is not blank."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            row = next((row for row in csv.reader(file, delimiter=delimiter) if row), None)
+            row = next((row for row in csv.reader(_lines(file), delimiter=delimiter) if row), None)
     except UnicodeDecodeError as error:
         raise DataError(f"the text is not in UTF-8 ({error.reason}): save the file in UTF-8") from error
     except csv.Error as error:
@@ -109,6 +109,14 @@ def _first_row(path: Path, delimiter: str) -> list[str]:
             " the first line"
         )
     return row
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """Yield the lines of a file, none of which is read if it is longer than the parser takes."""
+    for line in iter(partial(file.readline, _BLOCK_BYTES), ""):
+        if len(line) == _BLOCK_BYTES and not line.endswith(("\n", "\r")):
+            raise csv.Error(f"it is longer than {_BLOCK_BYTES >> 20} MiB")
+        yield line
 
 
 def _is_numeric(cells: list[str]) -> bool:

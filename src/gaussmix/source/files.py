@@ -23,9 +23,9 @@ from gaussmix.source.arrow import (
     require_pyarrow,
     select,
 )
+from gaussmix.source.arrow_headers import declared_batches
 from gaussmix.source.check import listed
 from gaussmix.source.contents import Contents, Opened, Reader
-from gaussmix.source.messages import declared_batches
 from gaussmix.source.raw import NamedFile, RawRows, Stamp
 from gaussmix.types import FloatArray
 

@@ -16,7 +16,7 @@ from gaussmix.source.base import Source
 from gaussmix.source.check import check_block, listed
 from gaussmix.source.contents import Contents, Opened, Reader
 from gaussmix.source.files import map_npy, open_file
-from gaussmix.source.limit import in_units
+from gaussmix.source.limit import exceeds, in_units, too_large_to_fill_in
 from gaussmix.source.matrix import Matrix
 from gaussmix.source.parquet import ParquetOrigin
 from gaussmix.source.raw import Origin
@@ -24,7 +24,6 @@ from gaussmix.source.spill import Spill
 from gaussmix.source.stored import StoredSource
 from gaussmix.types import FloatArray
 
-_VALUE_BYTES: Final = 8  # by which values count, float32 too: passes convert some of them
 _DECODED: Final = 64 << 20  # bytes that may be decoded at once, whatever the limit
 _BLANK: Final = (
     ".csv",
@@ -131,7 +130,7 @@ def _by_position(files: Sequence[Opened], sample_weight: Any, *, missing: bool, 
     for file in files:
         with named(file.path):
             if _check(file, missing=missing):
-                raise DataError(_too_large_to_fill_in("values", limit))
+                raise DataError(too_large_to_fill_in("values", limit))
     raws = [file.contents.raw for file in files]
     return StoredSource(tuple(raw for raw in raws if raw is not None), first.dtype, None, sample_weight)
 
@@ -183,7 +182,7 @@ class Gathered:
             self._spill.append(self._matrix.rows())
             self._matrix = None
         if self._spill is not None and self.incomplete:
-            raise DataError(_too_large_to_fill_in("values here or in rows before", self._limit))
+            raise DataError(too_large_to_fill_in("values here or in rows before", self._limit))
         target = self._spill if self._matrix is None else self._matrix
         if target is not None:
             target.append(X)
@@ -198,14 +197,7 @@ class Gathered:
 
 
 def _fits(n_rows: int, contents: Contents, limit: int) -> bool:
-    return n_rows * contents.n_features * _VALUE_BYTES <= limit
-
-
-def _too_large_to_fill_in(what: str, limit: int) -> str:
-    return (
-        f"{what} are missing (NaN), and rows with missing values must fit into memory, where they may take"
-        f" {in_units(limit)}: raise memory_limit, or fill in finite values"
-    )
+    return not exceeds(n_rows, contents.n_features, limit)
 
 
 @contextmanager

@@ -8,8 +8,7 @@ the machine.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
@@ -17,18 +16,26 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from gaussmix.errors import DataError, DataTypeError, GaussmixError, MissingDependencyError, ParameterError
-from gaussmix.source.bands import Bands, check_declared, check_shape
+from gaussmix.errors import DataError, DataTypeError, MissingDependencyError
+from gaussmix.source.bands import Bands, check_chunk, check_shape
 from gaussmix.source.base import Source
-from gaussmix.source.check import listed
 from gaussmix.source.chunks import ChunkedSource, Chunks, HeldChunks, checked_chunks
+from gaussmix.source.hdf5_storage import DRIVERS, stored_bytes
+from gaussmix.source.limit import limit_in_bytes
 from gaussmix.source.raw import Stamp
+from gaussmix.source.store import only_one, refuse_names, store_errors
 
-_DRIVERS: Final = ("sec2", "stdio", "windows")  # those of a local file that can be opened again
 _MOST_LINKS: Final = 16  # followed from one to the next, before they are taken for a circle
 
 
-def read(data: Any, columns: Sequence[str] | None, sample_weight: object | None, *, missing: bool) -> Source:
+def read(
+    data: Any,
+    columns: Sequence[str] | None,
+    sample_weight: object | None,
+    *,
+    missing: bool,
+    memory_limit: int | str | None = None,
+) -> Source:
     """Return a source of an open dataset, or of the only matrix in an open file or group.
 
     Raises
@@ -41,7 +48,8 @@ def read(data: Any, columns: Sequence[str] | None, sample_weight: object | None,
         data = _only_matrix(data)
     if not isinstance(data, h5py.Dataset):
         raise DataTypeError(f"X is a {type(data).__name__} of h5py: pass the dataset itself")
-    return _source(data, columns, sample_weight, missing=missing)
+    refuse_names(columns)
+    return _source(data, sample_weight, missing=missing, limit=limit_in_bytes(memory_limit))
 
 
 def open_store(
@@ -51,6 +59,7 @@ def open_store(
     sample_weight: object | None,
     *,
     missing: bool,
+    limit: int,
 ) -> Source:
     """Return a source of a dataset of a file.
 
@@ -66,12 +75,16 @@ def open_store(
         Weights of the rows.
     missing : bool
         Whether NaN is taken as a missing value.
+    limit : int
+        Bytes that rows may take in memory.
     """
     with path.open("rb"):
         pass  # the operating system's own error, if there is one
     h5py = _require_h5py()
-    with _errors("this is not an HDF5 file, or a damaged one"), h5py.File(path, "r") as file:
-        return _source(_found(file, name), columns, sample_weight, missing=missing)
+    with store_errors("this is not an HDF5 file, or a damaged one"), h5py.File(path, "r") as file:
+        dataset = _only_matrix(file) if name is None else _resolved(file, name)
+        refuse_names(columns)
+        return _source(dataset, sample_weight, missing=missing, limit=limit)
 
 
 def _require_h5py() -> ModuleType:
@@ -82,45 +95,26 @@ def _require_h5py() -> ModuleType:
     return h5py  # type: ignore[no-any-return]
 
 
-@contextmanager
-def _errors(what: str) -> Iterator[None]:
-    """Turn h5py's exceptions about damaged content into ours."""
-    try:
-        yield
-    except GaussmixError:
-        raise
-    except BlockingIOError as error:
-        raise DataError("another process has the file open for writing: close it there first") from error
-    except (OSError, RuntimeError, ValueError, TypeError, LookupError) as error:
-        reason = (str(error).strip().splitlines() or ["it ends early"])[0]
-        raise DataError(f"{what} ({reason}): write it again") from error
-
-
-def _source(
-    dataset: Any, columns: Sequence[str] | None, sample_weight: object | None, *, missing: bool
-) -> Source:
-    if columns is not None:
-        raise ParameterError(
-            f"columns={columns!r}: the columns of an HDF5 dataset have no names: leave columns out"
-        )
-    weight: Any = sample_weight
-    return checked_chunks(ChunkedSource(_Hdf5Chunks(dataset), weight), missing=missing)
+def _source(dataset: Any, sample_weight: Any, *, missing: bool, limit: int) -> Source:
+    source = ChunkedSource(_Hdf5Chunks(dataset, limit), sample_weight)
+    return checked_chunks(source, missing=missing, limit=limit)
 
 
 class _Hdf5Chunks(Bands):
     """Serve a dataset; each process opens its file once, and h5py lets one thread read at a time."""
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, limit: int) -> None:
         if dataset.shape is None:
             raise DataError("the dataset is empty (it has no shape): write it again")
-        with _errors("the dataset cannot be opened"):
+        with store_errors("the dataset cannot be opened"):
             shape = check_shape(dataset.shape, dataset.dtype)
-            stored_bytes = _stored_bytes(dataset)
-            check_declared(shape, dataset.dtype.itemsize, dataset.chunks, stored_bytes)
+            if dataset.chunks:
+                check_chunk(dataset.chunks, dataset.dtype.itemsize, limit, shape)
+            stored_bytes(dataset, limit, _resolved)
             written = dataset.file.mode != "r"
             if written:
                 dataset.file.flush()  # other processes read what is in the file
-        local = dataset.file.driver in _DRIVERS and dataset.name is not None
+        local = dataset.file.driver in DRIVERS and dataset.name is not None
         self.path = Path(dataset.file.filename).absolute() if local else None
         self.name = dataset.name
         self.stamp = None if self.path is None or written else Stamp.of(self.path.stat())
@@ -135,7 +129,7 @@ class _Hdf5Chunks(Bands):
     def between(self, start: int, stop: int) -> NDArray[Any]:
         """Return some rows as they are stored."""
         self.require_same()
-        with _errors(f"{self.path or 'the dataset'}: rows from {start} cannot be read"):
+        with store_errors(f"{self.path or 'the dataset'}: rows from {start} cannot be read"):
             rows: NDArray[Any] = self._dataset()[start:stop]
             return rows
 
@@ -158,11 +152,6 @@ class _Hdf5Chunks(Bands):
         self._lock = Lock()
 
 
-def _found(file: Any, name: str | None) -> Any:
-    """Return the dataset of a name, or the only matrix in the file."""
-    return _only_matrix(file) if name is None else _resolved(file, name)
-
-
 def _only_matrix(group: Any) -> Any:
     """Return the only numeric dataset of two dimensions below a group; links are not followed."""
     found: list[str] = []
@@ -172,13 +161,7 @@ def _only_matrix(group: Any) -> Any:
             found.append(f"{group.name.rstrip('/')}/{name}")
 
     group.visititems(note)
-    if len(found) == 1:
-        return group.file[found[0]]
-    if not found:
-        raise DataError("there is no numeric dataset of two dimensions in it: write rows and columns to one")
-    raise DataError(
-        f"there are {len(found)} matrices in it, {listed(sorted(found))}: say which, as 'file.h5::{sorted(found)[0]}'"
-    )
+    return group.file[only_one(found, "file.h5")]
 
 
 def _resolved(file: Any, name: str, links: int = 0) -> Any:
@@ -211,64 +194,3 @@ def _link(group: Any, name: str) -> Any:
         return group.get(name, getlink=True)
     except TypeError:  # a kind of link that some plugin defined
         return object()
-
-
-def _stored_bytes(dataset: Any, folder: Path | None = None, seen: set[tuple[str, str]] | None = None) -> int:
-    """Return the bytes that a dataset takes in storage, and refuse it if it leads out of its folder.
-
-    Raises
-    ------
-    DataError
-        If the dataset keeps its values in another file, is put together from files that are not below the folder, or
-        is encoded by a filter that is not installed.
-    """
-    if dataset.external:
-        raise DataError(
-            f"the dataset {dataset.name!r} keeps its values outside of the file, which is not followed: copy them in"
-        )
-    _check_filters(dataset)
-    if not dataset.is_virtual:
-        return int(dataset.id.get_storage_size())
-    folder = Path(dataset.file.filename).parent.resolve() if folder is None else folder
-    seen = set() if seen is None else seen
-    total = 0
-    for source in dataset.virtual_sources():
-        path = _path_of_source(dataset, source.file_name, folder)
-        if (str(path), source.dset_name) in seen:
-            continue
-        seen.add((str(path), source.dset_name))
-        if path is None:
-            total += _stored_bytes(_resolved(dataset.file, source.dset_name), folder, seen)
-        else:
-            with _require_h5py().File(path, "r") as file:
-                total += _stored_bytes(_resolved(file, source.dset_name), folder, seen)
-    return total
-
-
-def _path_of_source(dataset: Any, file_name: str, folder: Path) -> Path | None:
-    """Return the path of a source of a virtual dataset; None for the file of the dataset itself."""
-    if file_name == ".":
-        return None
-    path = (Path(dataset.file.filename).parent / file_name).resolve()
-    if "%" in file_name or not path.is_relative_to(folder) or dataset.file.driver not in _DRIVERS:
-        raise DataError(
-            f"the virtual dataset {dataset.name!r} reads {file_name!r}, which is no file in the folder of its own: "
-            "copy the values in"
-        )
-    if not path.is_file():  # HDF5 would read zeros
-        raise DataError(
-            f"the virtual dataset {dataset.name!r} reads {file_name!r}, which is not there: bring it"
-        )
-    return path
-
-
-def _check_filters(dataset: Any) -> None:
-    h5py = _require_h5py()
-    plist = dataset.id.get_create_plist()
-    for index in range(plist.get_nfilters()):
-        code, _, _, label = plist.get_filter(index)
-        if not h5py.h5z.filter_avail(code):
-            raise DataError(
-                f"the dataset {dataset.name!r} is encoded by the filter {code} ({label.decode(errors='replace')!r}), "
-                "which is not installed: import hdf5plugin first, or write it with gzip"
-            )

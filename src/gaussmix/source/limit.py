@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from numbers import Real
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from gaussmix.errors import ParameterError
 _SHARE: Final = (
     4  # by default, rows may take one part in four: results, models and other programs need memory too
 )
+_VALUE_BYTES: Final = 8  # by which values count, float32 too: passes convert some of them
 _UNKNOWN: Final = 4 << 30  # bytes, where the system does not say how much memory there is
 _PREFIXES: Final = "kmgtp"
 _TEXT: Final = re.compile(rf"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([{_PREFIXES}])(i?))?b\s*", re.IGNORECASE)
@@ -46,16 +48,54 @@ def limit_in_bytes(memory_limit: int | str | None) -> int:
     """
     if memory_limit is None:
         return max(1, process_memory() // _SHARE)
-    if isinstance(memory_limit, str):
-        found = _TEXT.fullmatch(memory_limit)
-        n_bytes = 0 if found is None else int(float(found[1]) * _unit(found[2], found[3]))
-    else:
-        n_bytes = 0 if isinstance(memory_limit, bool) else int(memory_limit)
+    try:
+        n_bytes = _n_bytes(memory_limit)
+    except (ValueError, OverflowError):  # NaN or infinite
+        n_bytes = 0
     if n_bytes < 1:
         raise ParameterError(
             f"memory_limit={memory_limit!r}: give bytes, or text such as '2GiB' or '500 MB', of at least one byte"
         )
     return n_bytes
+
+
+def _n_bytes(memory_limit: object) -> int:
+    """Return the bytes that a number or text stands for; 0 for all else."""
+    if isinstance(memory_limit, str):
+        found = _TEXT.fullmatch(memory_limit)
+        return 0 if found is None else int(float(found[1]) * _unit(found[2], found[3]))
+    if isinstance(memory_limit, bool) or not isinstance(memory_limit, Real):
+        return 0
+    return int(float(memory_limit))
+
+
+def exceeds(n_rows: int, n_features: int, limit: int) -> bool:
+    """Return whether rows take more bytes in memory than they may.
+
+    Parameters
+    ----------
+    n_rows, n_features : int
+        N and D.
+    limit : int
+        Bytes.
+    """
+    return n_rows * n_features * _VALUE_BYTES > limit
+
+
+def too_large_to_fill_in(what: str, limit: int) -> str:
+    """Return the sentence that refuses missing values in rows that do not fit into memory.
+
+    Parameters
+    ----------
+    what : str
+        What is missing, in the plural: "values".
+    limit : int
+        Bytes that the rows may take.
+    """
+    return (
+        f"{what} are missing (NaN), and rows with missing values must fit into memory, where they may take"
+        f" {in_units(limit)}: raise memory_limit, or fill in finite values"
+    )
 
 
 def in_units(n_bytes: int) -> str:

@@ -20,6 +20,7 @@ from gaussmix.source import checked
 from gaussmix.source.array import ArraySource
 from gaussmix.source.base import Source
 from gaussmix.source.check import check_sample_weight, choose_columns, place, refuse_columns
+from gaussmix.source.limit import exceeds, limit_in_bytes
 from gaussmix.source.spark_blocks import SparkSource, Stored, collect, spread, worker_errors
 from gaussmix.source.spark_rows import PACKED, Layout, Pack, Take
 
@@ -29,7 +30,12 @@ __all__ = ["SparkSource", "feature_columns", "read", "spread"]
 
 
 def read(
-    data: Any, columns: Sequence[str] | None = None, sample_weight: object = None, *, missing: bool = False
+    data: Any,
+    columns: Sequence[str] | None = None,
+    sample_weight: object = None,
+    *,
+    missing: bool = False,
+    memory_limit: int | str | None = None,
 ) -> Source:
     """Return a source of the rows of a Spark DataFrame.
 
@@ -43,6 +49,8 @@ def read(
         A column, or one weight for each row in the order of ``data.collect()``.
     missing : bool, default=False
         Whether NaN and null are missing values: only where the rows are few enough to be collected.
+    memory_limit : int, str or None
+        What rows may take in the memory of the driver, as in ``as_source``.
 
     Raises
     ------
@@ -78,6 +86,8 @@ def read(
         if n_rows * layout.n_features <= COLLECTED_VALUES:
             return checked(ArraySource(source.take(np.arange(n_rows)), weight, names), missing=missing)
         _require_finite(rows, starts, names)
+        too_large = exceeds(n_rows, layout.n_features, limit_in_bytes(memory_limit))
+        source = replace(source, exceeds_memory=too_large)
         if weight_column is not None:
             return replace(source, sample_weight=check_sample_weight(weight, n_rows), _cuts={})
         return source if weight is None else source.with_weight(weight)

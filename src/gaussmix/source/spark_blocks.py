@@ -146,6 +146,8 @@ class SparkSource(Source):
         Tasks that Spark runs at a time.
     weighed : bool
         Whether ``sample_weight`` differs from what lies behind the rows.
+    exceeds_memory : bool
+        Whether the rows take more memory than they may in the driver.
     """
 
     engine = "pyspark"
@@ -158,6 +160,7 @@ class SparkSource(Source):
     feature_names: tuple[str, ...] | None = None
     sample_weight: Float64Array | None = field(default=None, repr=False)
     weighed: bool = False
+    exceeds_memory: bool = False
     _cuts: dict[int, SparkPartitions] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

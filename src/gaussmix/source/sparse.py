@@ -138,7 +138,14 @@ class SparseSource(Source):
         return SparseSource(self.X, sample_weight)  # type: ignore[arg-type]  # checked there
 
 
-def read(data: object, columns: Sequence[str] | None, sample_weight: object, *, missing: bool) -> Source:
+def read(
+    data: object,
+    columns: Sequence[str] | None,
+    sample_weight: object,
+    *,
+    missing: bool,
+    memory_limit: object = None,  # the rows are in memory already
+) -> Source:
     """Return a source of the finite rows of a sparse matrix; parameters as in ``as_source``.
 
     Raises

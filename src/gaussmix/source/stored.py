@@ -131,6 +131,7 @@ class StoredSource(Source):
     dtype: np.dtype[Any]
     feature_names: tuple[str, ...] | None = None
     sample_weight: Float64Array | None = field(default=None, repr=False)
+    exceeds_memory: bool = field(default=True, init=False, repr=False)
     n_rows: int = field(init=False)
     n_features: int = field(init=False)
     _starts: tuple[int, ...] = field(init=False, repr=False)

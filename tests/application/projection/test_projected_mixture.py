@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from scipy.stats import multivariate_normal
-from sklearn.decomposition import PCA, IncrementalPCA, KernelPCA, TruncatedSVD
+from sklearn import mixture
+from sklearn.decomposition import NMF, PCA, FactorAnalysis, IncrementalPCA, KernelPCA, TruncatedSVD
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from gaussmix import BayesianGaussianMixture, GaussianMixture, ProjectedMixture, StudentTMixture
+from gaussmix import (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    GaussianMixtureSearch,
+    ProjectedMixture,
+    StudentTMixture,
+)
 from gaussmix.errors import DataError, ParameterError
 
 RNG = np.random.default_rng(0)
@@ -108,3 +115,63 @@ def test_a_projection_without_independent_directions_is_refused() -> None:
 
     with pytest.raises(DataError, match="fewer independent directions"):
         ProjectedMixture(Twice(2), GaussianMixture(1, reg_covar=1e-3)).fit(X)
+
+
+def test_sparse_projections_of_sparse_rows() -> None:
+    thin = csr_array(np.where(RNG.random(X.shape) < 0.3, X, 0.0))
+    model = ProjectedMixture(SparseRandomProjection(3, random_state=0)).fit(thin)
+    assert isinstance(model.project(thin), np.ndarray)
+    assert model.score(thin) == pytest.approx(
+        ProjectedMixture(SparseRandomProjection(3, random_state=0)).fit(thin.toarray()).score(thin.toarray())
+    )
+
+
+@pytest.mark.parametrize(
+    "projection", [NMF(3, init="nndsvd", max_iter=500), FactorAnalysis(3)], ids=["NMF", "FA"]
+)
+@pytest.mark.parametrize("offset", [0.0, 1e7])
+def test_rows_that_tell_nothing_do_not_make_a_projection_linear(projection, offset) -> None:
+    rows = np.concatenate([np.zeros((8, 12)), np.abs(X)]) + offset
+    assert ProjectedMixture(projection).fit(rows).residual_variance_ is None
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e7])
+def test_a_projection_is_linear_wherever_the_rows_are(offset) -> None:
+    assert ProjectedMixture(PCA(3)).fit(X + offset).residual_variance_ == pytest.approx(0.09, rel=0.1)
+
+
+def test_the_best_mixture_of_a_search_counts_and_draws() -> None:
+    search = GaussianMixtureSearch([1, 2], covariance_type="diag", random_state=0, n_jobs=1)
+    model = ProjectedMixture(PCA(2), search).fit(X)
+    best = model.estimator_.best_estimator_
+    again = ProjectedMixture(PCA(2), GaussianMixture(**best.get_params())).fit(X)
+    assert model.bic(X) == pytest.approx(again.bic(X))
+    assert model.sample(3)[0].shape == (3, 12)
+
+
+def test_mixtures_of_scikit_learn_count_and_draw() -> None:
+    theirs, ours = (ProjectedMixture(PCA(2), one) for one in (mixture.GaussianMixture(1), GaussianMixture(1)))
+    assert theirs.fit(X).bic(X) == pytest.approx(ours.fit(X).bic(X), rel=1e-5)
+    assert theirs.sample(3)[0].shape == (3, 12)
+
+
+def test_mixtures_that_count_no_parameters_say_so() -> None:
+    model = ProjectedMixture(PCA(2), mixture.BayesianGaussianMixture(n_components=2, random_state=0)).fit(X)
+    for criterion in (model.bic, model.aic):
+        with pytest.raises(
+            ParameterError, match="which BayesianGaussianMixture does not tell: compare score"
+        ):
+            criterion(X)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_rows_within_the_subspace_have_a_residual_of_their_own_scale(scale) -> None:
+    flat = np.zeros((50, 4))
+    flat[:, :2] = RNG.integers(0, 9, (50, 2))
+    variance = ProjectedMixture(PCA(2), reg_covar=0.0).fit(flat * scale).residual_variance_
+    assert variance == pytest.approx(1e-8 * flat.var(axis=0).mean() * scale**2)
+
+
+def test_rows_that_are_all_the_same_are_refused() -> None:
+    with pytest.raises(DataError, match="all rows are the same"):
+        ProjectedMixture(GaussianRandomProjection(1, random_state=0)).fit(np.ones((10, 3)))

@@ -13,7 +13,7 @@ from gaussmix.application.classification.candidate import Candidate
 from gaussmix.application.classification.labelled import Labelled
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import ParameterError
-from gaussmix.estimator.cell_search import families_of
+from gaussmix.estimator.families import families_of
 
 _AUTO: Final = (1, 2, 3, 4, 5)
 

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gaussmix.application.projection.subspace import Subspace
+from gaussmix.application.projection.subspace import Subspace, dense
 from gaussmix.errors import ParameterError
 from gaussmix.estimator.rows import features_kept_on_error
 from gaussmix.source import check_sample_weight
@@ -46,8 +46,8 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
         As fitted.
     estimator_ : estimator
         The fitted mixture of projected rows.
-    mixture_ : Mixture
-        Of ``estimator_``, in the projected space.
+    mixture_ : Mixture or None
+        Of ``estimator_``, or the best of a search, in the projected space; None of other libraries' estimators.
     residual_variance_ : float or None
         σ² in each direction that is left out; None where the projection is not linear.
     n_features_in_ : int
@@ -118,11 +118,11 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
             weight = None if sample_weight is None else check_sample_weight(sample_weight, rows.shape[0])
             projection = self._projection().fit(rows)
             estimator = self._mixture()
-            projected = np.asarray(projection.transform(rows))
+            projected = dense(projection.transform(rows))
             estimator.fit(projected, **({} if weight is None else {"sample_weight": weight}))
             subspace = Subspace.of(projection, rows, weight, self.reg_covar)
         self.projection_, self.estimator_, self._subspace = projection, estimator, subspace
-        self.mixture_: Any = getattr(estimator, "mixture_", None)
+        self.mixture_: Any = getattr(self._best, "mixture_", None)
         self.residual_variance_ = None if subspace is None else subspace.residual_variance
         return self
 
@@ -139,7 +139,7 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
     def project(self, X: Any) -> FloatArray:
         """Return the projected rows, shape (N, q)."""
         check_is_fitted(self)
-        return np.asarray(self.projection_.transform(self._validated(X, reset=False)))
+        return dense(self.projection_.transform(self._validated(X, reset=False)))
 
     def score_samples(self, X: Any) -> Float64Array:
         """Return the log-density of each row in the original space, shape (N,), in nats.
@@ -152,7 +152,7 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
         check_is_fitted(self)
         rows = self._validated(X, reset=False)
         subspace = self._linear()
-        projected = np.asarray(self.projection_.transform(rows))
+        projected = dense(self.projection_.transform(rows))
         density: Float64Array = self.estimator_.score_samples(projected) + subspace.log_volume(rows)
         return density
 
@@ -161,12 +161,18 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
         return float(np.average(self.score_samples(X), weights=sample_weight))
 
     def bic(self, X: Any) -> float:
-        """Return the Bayesian information criterion on ``X``; lower is better, also between projections."""
+        """Return the Bayesian information criterion on ``X``; lower is better, also between projections.
+
+        Raises
+        ------
+        ParameterError
+            If the projection is not linear, or the mixture has no number of free parameters, as Bayesian ones.
+        """
         values = self.score_samples(X)
         return float(-2 * values.sum() + self._n_parameters() * math.log(len(values)))
 
     def aic(self, X: Any) -> float:
-        """Return Akaike's information criterion on ``X``; lower is better."""
+        """Return Akaike's information criterion on ``X``; lower is better. It raises what ``bic`` does."""
         return float(-2 * self.score_samples(X).sum() + 2 * self._n_parameters())
 
     def sample(self, n_samples: int = 1) -> tuple[Float64Array, IntArray]:
@@ -177,12 +183,24 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
         X : ndarray of shape (n_samples, D)
         y : ndarray of shape (n_samples,)
             The component of each row.
+
+        Raises
+        ------
+        ParameterError
+            If the projection is not linear, or the mixture has no method ``sample``.
         """
         check_is_fitted(self)
         subspace = self._linear()
         seed = check_random_state(self.random_state).randint(2**31, size=4)
         rng = np.random.default_rng(seed)
-        projected, labels = self.mixture_.sample(n_samples, rng)
+        if self.mixture_ is not None:
+            projected, labels = self.mixture_.sample(n_samples, rng)
+        elif hasattr(self._best, "sample"):
+            projected, labels = self._best.sample(n_samples)
+        else:
+            raise ParameterError(
+                f"{type(self._best).__name__} has no method sample: use a mixture that has one"
+            )
         return subspace.rows(projected, rng), labels
 
     def __sklearn_tags__(self) -> Any:
@@ -227,5 +245,16 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
             )
         return subspace
 
+    @property
+    def _best(self) -> Any:
+        """The fitted mixture, of a search the best."""
+        return getattr(self.estimator_, "best_estimator_", self.estimator_)
+
     def _n_parameters(self) -> int:
-        return int(self.estimator_._n_parameters()) + self._linear().n_parameters
+        count = getattr(self._best, "_n_parameters", None)
+        if count is None:
+            raise ParameterError(
+                f"bic and aic count free parameters, which {type(self._best).__name__} does not tell: compare score "
+                "on rows that were held out"
+            )
+        return int(count()) + self._linear().n_parameters

@@ -18,10 +18,13 @@ from typing import Any, Final
 import numpy as np
 
 from gaussmix.errors import DataError
-from gaussmix.types import Float64Array
+from gaussmix.prior import FLOOR
+from gaussmix.types import Float64Array, FloatArray
 
 _TRIED: Final = 8  # rows on which a transformer must do what its matrix says
+_LOOKED_AT: Final = 1_024  # rows, at most, of which the largest are tried
 _CLOSE: Final = 1e-4  # of the largest value: float32 rows pass
+_ROUNDING: Final = 100  # units in the last place of what is subtracted
 _BLOCK_VALUES: Final = 1 << 22
 _LOG_2PI: Final = float(np.log(2 * np.pi))
 
@@ -41,7 +44,8 @@ class Subspace:
     centre : ndarray of shape (D,)
         c, the mean of the rows.
     residual_variance : float
-        σ², 0 where q = D.
+        σ², 0 where q = D. Where the rows lie in the subspace, and ``reg_covar`` is 0, what a component that
+        collapses gets.
     """
 
     basis: Float64Array
@@ -66,7 +70,7 @@ class Subspace:
         Raises
         ------
         DataError
-            If the projection has fewer independent directions than columns.
+            If the projection has fewer independent directions than columns, or all rows are the same.
         """
         matrix = _matrix(transformer)
         if matrix is None:
@@ -86,7 +90,11 @@ class Subspace:
         left_out, total = bare._mean_squares(X, weight)
         q, D = matrix.shape
         variance = left_out / (D - q) + reg_covar * total / D if q < D else 0.0
-        return cls(bare.basis, bare.scale, offset, centre, variance or float(q < D))
+        if q < D and not reg_covar and left_out <= _ROUNDING * np.finfo(float).eps * total:
+            variance = FLOOR * total / D
+        if q < D and not variance > 0:
+            raise DataError("all rows are the same, so that what a projection leaves out has no variance")
+        return cls(bare.basis, bare.scale, offset, centre, variance)
 
     @property
     def n_left_out(self) -> int:
@@ -144,16 +152,28 @@ def _matrix(transformer: Any) -> Float64Array | None:
     return np.asarray(matrix, np.float64)
 
 
+def dense(rows: Any) -> FloatArray:
+    """Return projected rows, which some transformers give as a sparse matrix, as an array."""
+    found: FloatArray = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
+    return found
+
+
 def _does(transformer: Any, X: Any, matrix: Float64Array, offset: Float64Array) -> bool:
-    """Return whether the transformer is x ↦ A x − b, by trying some rows."""
-    rows = X[:_TRIED]
-    expected = rows @ matrix.T - offset
-    found = transformer.transform(rows)
-    found = found.toarray() if hasattr(found, "toarray") else found
-    if found.shape != expected.shape:
+    """Return whether the transformer is x ↦ A x − b, by trying some rows, among them the largest of many."""
+    n_looked_at = min(X.shape[0], _LOOKED_AT, max(_TRIED, _BLOCK_VALUES // X.shape[1]))
+    numbers = np.linspace(0, X.shape[0] - 1, n_looked_at).astype(np.intp)
+    sizes = np.square(dense(X[numbers] @ matrix.T) - offset).sum(axis=1)
+    numbers = numbers[
+        np.union1d(np.argsort(sizes)[-_TRIED:], np.arange(0, n_looked_at, -(-n_looked_at // _TRIED)))
+    ]
+    rows = X[numbers]
+    expected = dense(rows @ matrix.T) - offset
+    found = dense(transformer.transform(rows))
+    size = float(np.abs(expected).max())
+    if found.shape != expected.shape or not size > 0:
         return False
-    size = max(float(np.abs(expected).max()), float(np.abs(offset).max()))
-    return bool(np.abs(found - expected).max() <= _CLOSE * size)
+    lost = _ROUNDING * float(np.finfo(np.result_type(found, np.float32)).eps * np.abs(offset).max())
+    return bool(np.abs(found - expected).max() <= _CLOSE * size + lost)
 
 
 def _weighted_mean(X: Any, weight: Float64Array | None) -> Any:

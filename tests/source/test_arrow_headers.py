@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 
-from gaussmix.source.messages import declared_batches
+from gaussmix.source.arrow_headers import declared_batches
 
 pa = pytest.importorskip("pyarrow")
 
