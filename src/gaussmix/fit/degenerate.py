@@ -108,7 +108,9 @@ class DegeneratePolicy:
         self.name = name
         self.report: list[Collapse] = []
         self._restarts_left = max_restarts
-        self._floored: frozenset[int] = frozenset()  # replaced and not changed, as the report: a copy keeps its own
+        self._floored: frozenset[int] = (
+            frozenset()
+        )  # replaced and not changed, as the report: a copy keeps its own
 
     def __call__(self, model: Mixture, iteration: int) -> Mixture:
         """Return the model to go on with, after noting each newly collapsed component."""

@@ -218,7 +218,9 @@ def _advance(
     if len(partitions) == 1 and not hard and partitions[0].known is None:
         X, weight = partitions[0].load()
         least, most = _AHEAD
-        stride = _Stride(*model.em_steps(X, weight, min(ahead, max(least, min(most, _AHEAD_ROWS // X.shape[0])))))
+        stride = _Stride(
+            *model.em_steps(X, weight, min(ahead, max(least, min(most, _AHEAD_ROWS // X.shape[0]))))
+        )
         if stride.bounds:
             return stride
     moments = executor.map_reduce(EStep(model, hard), partitions)
