@@ -280,3 +280,10 @@ def test_components_that_were_dropped_are_no_obstacle():
 def test_a_checkpoint_is_refused(tmp_path):
     with pytest.raises(ParameterError, match="goes without checkpoint: set checkpoint=None"):
         model(checkpoint=str(tmp_path / "stream")).partial_fit(rows(300))
+
+
+def test_a_half_life_of_fewer_rows_than_components_need_is_refused():
+    with pytest.raises(
+        ParameterError, match="half_life=1 leaves fewer rows than 3 components need: set it to 30"
+    ):
+        learnt(model(half_life=1), rows(), 500)

@@ -141,3 +141,11 @@ def test_estimators_take_folders_globs_and_lists(tmp_path):
         model = GaussianMixture(2, random_state=0).fit(data)
         assert model.covariances_.tobytes() == expected.covariances_.tobytes()
         assert np.array_equal(model.predict(data), expected.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"), [("", "the path is empty"), ("s3://a/b.npy", "is not on this machine")]
+)
+def test_paths_that_lead_nowhere_are_refused(path, reason):
+    with pytest.raises(DataError, match=reason):
+        as_source(path)

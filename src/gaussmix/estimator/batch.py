@@ -125,6 +125,11 @@ class Batch:
     def _started(self, seen: Seen, rows: Source) -> Seen:
         """Return the stream that begins with a fit of the kept rows."""
         estimator = self.estimator
+        if estimator.half_life is not None and estimator.half_life < self._least:
+            raise ParameterError(
+                f"half_life={estimator.half_life:g} leaves fewer rows than {estimator.n_components} components need: "
+                f"set it to {self._least} or more, or to None"
+            )
         problem = estimator._problem(rows, self.executor, self.family, None, None)
         if not problem.prior.maximises:
             raise ParameterError("partial_fit needs a prior that is maximised: use fit, or prior=None")

@@ -20,6 +20,7 @@ from gaussmix.estimator.problem import Problem
 from gaussmix.moments import Scatter
 
 _TO_OTHERS: Final = ("verbose", "verbose_interval", "n_jobs", "executor", "memory_limit", "half_life")
+_LOOKED_AT: Final = 1_024  # rows at either end
 _OF_ITS_OWN: Final = ("checkpoint", "checkpoint_every", "warm_start")
 _IRRELEVANT: Final = frozenset((*_TO_OTHERS, *_OF_ITS_OWN))  # to the bits of a fit
 
@@ -103,12 +104,12 @@ def _about(estimator: Any, problem: Problem) -> dict[str, dict[str, Any]]:
         "machine": platform.machine(),
         "numpy": np.__version__,
     }
-    return {"data": _rows(problem), "parameter": parameters, "version": versions}
+    return {"version": versions, "parameter": parameters, "data": _rows(problem)}
 
 
 def _rows(problem: Problem) -> dict[str, Any]:
-    """Return what tells rows apart: their number and names, the first and last block, and all in the variances."""
-    rows, partitions = problem.rows, problem.partitions
+    """Return what tells rows apart: their number and names, the first and last ones, and all in the variances."""
+    rows, few = problem.rows, min(_LOOKED_AT, problem.rows.n_rows)
     table: dict[str, Any] = {
         "rows": rows.n_rows,
         "features": rows.n_features,
@@ -116,7 +117,7 @@ def _rows(problem: Problem) -> dict[str, Any]:
         "type": rows.dtype.name,
         "variances": digest(problem.variance),
     }
-    for name, partition in (("first block", partitions[0]), ("last block", partitions[-1])):
-        table[name] = digest(*partition.load())
+    for name, start in (("first rows", 0), ("last rows", rows.n_rows - few)):
+        table[name] = digest(rows.take(np.arange(start, start + few)))
     known = {"weights": rows.sample_weight, "labels": problem.labels, "noise": problem.noise}
     return table | {name: None if values is None else digest(values) for name, values in known.items()}

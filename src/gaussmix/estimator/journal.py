@@ -39,6 +39,8 @@ class RunRecord:
         The random numbers' state after the start was found.
     n_spawned : int
         Generators that were spawned until then.
+    ready : bool
+        Whether the loop begins at the start, and not incremental EM.
     state : LoopState or None
         Where the loop stood last.
     result : FitResult or None
@@ -49,6 +51,7 @@ class RunRecord:
     optima: Optima | None
     generator: dict[str, Any]
     n_spawned: int
+    ready: bool = False
     state: LoopState | None = None
     result: FitResult | None = None
 
@@ -60,6 +63,10 @@ class Journal:
         """Return the record of the next run; ``find`` is called for its start where there is none yet."""
         model, optima = find(rng)
         return RunRecord(model, optima, {}, 0)
+
+    def open(self, record: RunRecord, start: Mixture, optima: Optima | None) -> None:
+        """Take note of where the loop of a run begins."""
+        record.start, record.optima, record.ready = start, optima, True
 
     def note(self, state: LoopState) -> None:
         """Take note of where the loop stands."""
@@ -151,21 +158,29 @@ class CheckpointJournal(Journal):
             model, optima = find(rng)
             record = RunRecord(model, optima, dict(rng.bit_generator.state), _n_spawned(rng))
             self.records.append(record)
-            self._changed = True
+            self._note_change()
         self._next += 1
         return record
 
+    def open(self, record: RunRecord, start: Mixture, optima: Optima | None) -> None:
+        super().open(record, start, optima)
+        self._note_change()
+
     def note(self, state: LoopState) -> None:
-        self.records[self._next - 1].state, self._changed = state, True
-        if time.monotonic() - self._written >= self.every:
-            self.write()
+        self.records[self._next - 1].state = state
+        self._note_change()
 
     def end(self, result: FitResult) -> None:
         record = self.records[self._next - 1]
         if record.result is None:
-            record.result, record.state, self._changed = result, None, True
-            if time.monotonic() - self._written >= self.every:
-                self.write()
+            record.result, record.state = result, None
+            self._note_change()
+
+    def _note_change(self) -> None:
+        """Write the checkpoint if the last one is old enough."""
+        self._changed = True
+        if time.monotonic() - self._written >= self.every:
+            self.write()
 
     @property
     def on_state(self) -> Callable[[LoopState], None] | None:
@@ -189,7 +204,7 @@ class CheckpointJournal(Journal):
         if not self._changed:
             return
         state = [
-            (one.start, one.optima, one.generator, one.n_spawned, one.state, one.result)
+            (one.start, one.optima, one.generator, one.n_spawned, one.ready, one.state, one.result)
             for one in self.records
         ]
         save_checkpoint(self.path, state, self.about, self.shared, finished=finished)
@@ -208,6 +223,8 @@ class CheckpointJournal(Journal):
                     self.write()
                 except OSError as failure:
                     error.add_note(f"the checkpoint {self.path} could not be written: {failure}")
+                if not self.records:
+                    error.add_note(f"nothing is in {self.path} yet: the start was still being searched for")
                 raise
 
 

@@ -128,15 +128,16 @@ class Training:
         if record.result is not None:
             self.observer.end(record.result)
             return Trained(record.result, record.optima)
+        if not record.ready:
+            model, optima = self._swept(record.start, record.optima)
+            self.journal.open(record, model if starter.numbered else self.problem.numbered(model), optima)
         return self._run(record.start, record.optima, resumed=record.state)
 
     def _opening(self, starter: Starter, rng: np.random.Generator) -> Found:
         """Return where a run starts, and what a search has seen on the way."""
         if starter.searches and self.max_iter > 0:
-            model, optima = self._swept(*starter.search(self.effort, rng))
-        else:
-            model, optima = self._start(starter, rng), None
-        return model if starter.numbered else self.problem.numbered(model), optima
+            return starter.search(self.effort, rng)
+        return self._start(starter, rng), None
 
     def _swept(self, model: Mixture, optima: Optima | None) -> Found:
         """Return where incremental EM leads from the end of a search, if there are enough rows for it."""

@@ -31,7 +31,7 @@ _KEYS: Final = ("sha256", "format", "format_version", "characters")
 _CONTENT: Final = ("finished", "about", "state", "objects")
 _TEXT: Final = "text"  # the tensor that holds the JSON of the state, which may be longer than a header
 _DEPTH: Final = 40
-_N_FIELDS: Final = 6  # of the record of a run
+_N_FIELDS: Final = 7  # of the record of a run
 
 About = Mapping[str, Mapping[str, Any]]
 """What a checkpoint belongs to: tables of rows, parameters and versions, of JSON's own types."""

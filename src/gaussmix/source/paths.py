@@ -61,7 +61,14 @@ def find_files(data: object, extensions: Collection[str], stores: Collection[str
             names = list(twice.values())
             raise ParameterError(f"the list of files has {listed(names)} twice: name each file once")
         return files
-    path = Path(str(os.fspath(data)))  # type: ignore[call-overload]
+    text = str(os.fspath(data))  # type: ignore[call-overload]
+    if not text:
+        raise DataError("the path is empty: name a file, a folder or a pattern")
+    if "://" in text and not Path(text).exists():
+        raise DataError(
+            f"{text!r} is not on this machine: download it, or read it as a Dask or Spark DataFrame"
+        )
+    path = Path(text)
     if path.is_dir():
         found = list(_walk(path, stores))
     elif glob.has_magic(str(path)) and not path.exists():

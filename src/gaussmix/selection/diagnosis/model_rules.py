@@ -72,12 +72,13 @@ def ill_conditioned(diagnosis: Diagnosis) -> Iterator[Finding]:
     held = f"; {added[k]:.0%} of its variance there is reg_covar's" if added[k] > _MOSTLY_ADDED else ""
     digits = math.log10(numbers[k])
     lost = f" (condition number {numbers[k]:.2g}: {digits:.1f} of 16 digits are lost)" if digits >= 1 else ""
+    simple = diagnosis.mixture.covariances.scatter in (DIAGONAL, TRACE)
+    simpler = "increase reg_covar" if simple else "use covariance_type='diag'"
     yield warning(
         "ill_conditioned",
         worst,
         f"Component {k} is flat in a direction of the feature{plural} {listed(features)}{lost}{held}{also(worst)}: "
-        "leave a feature out, "
-        "reduce them by PCA or use covariance_type='diag'.",
+        f"leave a feature out, reduce them by PCA or {simpler}.",
         condition_number=numbers[list(worst)].tolist(),
         share_added=added[list(worst)].tolist(),
     )
