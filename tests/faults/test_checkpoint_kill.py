@@ -89,7 +89,8 @@ def test_signals_leave_a_checkpoint(folder: Path, number: signal.Signals, code: 
     process.communicate(timeout=20)
     # Python turns SIGINT into a KeyboardInterrupt, which ends the process by that signal
     assert process.returncode == (-number if code is None else code)
-    assert outcome(start(folder, resume=True)) == outcome(start(folder))
+    resumed = outcome(start(folder, resume=True))
+    assert resumed == outcome(start(folder))
 
 
 WRITE = """
