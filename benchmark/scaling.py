@@ -40,7 +40,9 @@ SPREAD: Final = 0.1  # standard deviation of the logarithm of a block's time
 STRAGGLERS: Final = 0.01  # share of the blocks that take ...
 STRAGGLE: Final = 3.0  # ... so many times as long
 TASK: Final = 1e-3  # seconds of the scheduler for each task, one after the other
-TASKS: Final = 8  # tasks of each worker in a pass, as the Dask executor makes them: a task is a group of blocks
+TASKS: Final = (
+    8  # tasks of each worker in a pass, as the Dask executor makes them: a task is a group of blocks
+)
 PROJECTED: Final = (1e9, 1e10, 1e11, 1e12)
 WORKERS: Final = (1, 16, 256, 4096)  # of one core each
 

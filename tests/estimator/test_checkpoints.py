@@ -180,8 +180,9 @@ def test_the_checkpoint_of_a_fit_that_has_not_ended_is_not_lost(
             fitted(X, kept)
     with pytest.raises(CheckpointError, match="has not ended: go on with"):
         fitted(X, kept)
-    fitted(X, kept, resume=True)
-    fitted(X, kept)  # one that has ended may be written over
+    for every in (60.0, 0.0):
+        fitted(X, kept | {"checkpoint_every": every}, resume=True)
+        fitted(X, kept | {"checkpoint_every": every})  # one that has ended may be written over
 
 
 def test_no_other_file_is_written_over(tmp_path: Path) -> None:

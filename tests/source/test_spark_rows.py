@@ -1,4 +1,4 @@
-"""What Spark's workers do with rows, without Spark."""
+"""What Spark's workers do with rows, without a cluster and without Java."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from gaussmix.errors import DataError
 from gaussmix.source import ArraySource
 from gaussmix.source import spark_rows as rows
 from gaussmix.source.spark_rows import Cut, Layout, Pack, ReadBlocks, Take
+
+pytest.importorskip("pyspark")  # what runs on its workers asks it where it runs
 
 X = np.random.default_rng(0).normal(size=(50, 3))
 WEIGHT = np.arange(50.0)

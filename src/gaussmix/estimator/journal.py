@@ -201,7 +201,7 @@ class CheckpointJournal(Journal):
         """
         from gaussmix.persistence.checkpoint import save_checkpoint
 
-        if not self._changed:
+        if not (self._changed or finished):
             return
         state = [
             (one.start, one.optima, one.generator, one.n_spawned, one.ready, one.state, one.result)
