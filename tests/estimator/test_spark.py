@@ -27,6 +27,7 @@ if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
 
 from gaussmix.estimator.spark import executor, spark_udf
 from gaussmix.source import spark as spark_source
+from gaussmix.source.spark import SparkSource
 
 pytestmark = [
     pytest.mark.timeout(600),  # Spark starts in a quarter of a minute, and in more on a busy machine
@@ -157,6 +158,20 @@ def test_few_rows_come_to_the_driver(session: Session) -> None:
     source = as_source(frame, missing=True)
     assert (type(source), source.incomplete) == (ArraySource, True)
     np.testing.assert_array_equal(source.take(np.arange(3)), holed)
+
+
+def test_rows_in_vectors_and_their_weights_come_to_the_driver(session: Session) -> None:
+    from pyspark.ml.functions import array_to_vector
+
+    rows = session.createDataFrame(pa.table({"x": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "w": [1, 0, 2]}))
+    source = as_source(rows.select(array_to_vector("x").alias("x"), "w"), sample_weight="w")
+    np.testing.assert_array_equal(source.take(np.arange(3)), [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    np.testing.assert_array_equal(source.sample_weight, [1.0, 0.0, 2.0])
+
+
+def test_more_rows_than_the_memory_limit_stay_in_spark(session: Session) -> None:
+    source = as_source(session.createDataFrame(pa.table({"a": np.arange(1_000.0)})), memory_limit="4 kB")
+    assert (type(source), source.exceeds_memory) == (SparkSource, True)
 
 
 def test_columns_that_are_no_numbers_are_refused(session: Session) -> None:

@@ -2,8 +2,8 @@
 
 The rows are packed into bytes once and stored on the workers' disks, so that their order stays as it is however the
 DataFrame was made. For a fit they are cut into logical blocks, which one shuffle brings together, and which are kept
-in the workers' memory. A DataFrame that fits well into the driver is collected instead: a Spark job takes longer than
-a pass over so few rows.
+in the workers' memory. A DataFrame that fits well into the driver is collected instead: handing rows to the workers'
+Python takes longer, in each pass, than a whole pass over so few rows in memory.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ from gaussmix.source.base import Source
 from gaussmix.source.check import check_sample_weight, choose_columns, place, refuse_columns
 from gaussmix.source.limit import exceeds, limit_in_bytes
 from gaussmix.source.spark_blocks import SparkSource, Stored, collect, spread, worker_errors
-from gaussmix.source.spark_rows import PACKED, Layout, Pack, Take
+from gaussmix.source.spark_rows import PACKED, Layout, Pack, Take, read_batch
+from gaussmix.types import Float64Array, FloatArray
 
-COLLECTED_VALUES = 4_000_000  # of rows that are brought to the driver: 32 MB
+COLLECTED_VALUES = (
+    1 << 25
+)  # of rows that are brought to the driver: 256 MiB, of the 1 GB that Spark lets it collect
 
 __all__ = ["SparkSource", "feature_columns", "read", "spread"]
 
@@ -65,32 +68,51 @@ def read(
         raise DataTypeError(
             f"X is a {type(data).__name__} of pyspark: pass a Spark DataFrame, X.to_spark() of a pandas-on-Spark one"
         )
-    from pyspark import StorageLevel
-
+    limit = limit_in_bytes(memory_limit)
     with worker_errors():
         weight_column = sample_weight if isinstance(sample_weight, str) else None
         selected, layout, names = _selected(data, columns, weight_column)
-        packed = selected.mapInArrow(Pack(layout), PACKED).persist(StorageLevel.DISK_ONLY)
-        rows = packed.drop("records").collect()
-        rows.sort(key=lambda row: (row.part, row.first))
-        starts, n_rows = _starts(rows)
+        n_rows = data.count()
         if n_rows == 0:
             raise DataError("X has 0 rows: at least one is needed")
-        source = SparkSource(
-            Stored(packed), layout, starts, _parallel(data.sparkSession, len(starts)), n_rows, names
-        )
-        weight: Any = sample_weight
+        if n_rows * layout.n_features <= COLLECTED_VALUES and not exceeds(n_rows, layout.n_features, limit):
+            X, weight = _collected(selected, layout)
+            given: Any = sample_weight if weight_column is None else weight
+            return checked(ArraySource(X, given, names), missing=missing)
+        source, rows = _packed(selected, layout, names)
+        _require_finite(rows, source.starts, names)
+        source = replace(source, exceeds_memory=exceeds(source.n_rows, layout.n_features, limit))
         if weight_column is not None:
-            weight = np.empty(n_rows)
-            collect(packed, Take(layout, starts, "weight"), weight)
-        if n_rows * layout.n_features <= COLLECTED_VALUES:
-            return checked(ArraySource(source.take(np.arange(n_rows)), weight, names), missing=missing)
-        _require_finite(rows, starts, names)
-        too_large = exceeds(n_rows, layout.n_features, limit_in_bytes(memory_limit))
-        source = replace(source, exceeds_memory=too_large)
-        if weight_column is not None:
-            return replace(source, sample_weight=check_sample_weight(weight, n_rows), _cuts={})
-        return source if weight is None else source.with_weight(weight)
+            weight = np.empty(source.n_rows)
+            collect(source.packed.frame, Take(layout, source.starts, "weight"), weight)
+            return replace(source, sample_weight=check_sample_weight(weight, source.n_rows))
+        return source if sample_weight is None else source.with_weight(sample_weight)
+
+
+def _collected(selected: Any, layout: Layout) -> tuple[FloatArray, Float64Array | None]:
+    """Return all rows and their weights, brought here without Python's help on the workers."""
+    table = selected.toArrow()
+    X = np.empty((table.num_rows, layout.n_features), layout.dtype)
+    weight = np.empty(table.num_rows) if layout.weighted else None
+    first = 0
+    for batch in table.to_batches():
+        rows = slice(first, first := first + batch.num_rows)
+        X[rows], some = read_batch(batch, layout)
+        if weight is not None:
+            weight[rows] = some
+    return X, weight
+
+
+def _packed(selected: Any, layout: Layout, names: tuple[str, ...] | None) -> tuple[SparkSource, list[Any]]:
+    """Return a source of rows that stay where they are, and what is known of each run of them."""
+    from pyspark import StorageLevel
+
+    packed = selected.mapInArrow(Pack(layout), PACKED).persist(StorageLevel.DISK_ONLY)
+    rows = packed.drop("records").collect()
+    rows.sort(key=lambda row: (row.part, row.first))
+    starts, n_rows = _starts(rows)
+    parallel = _parallel(selected.sparkSession, len(starts))
+    return SparkSource(Stored(packed), layout, starts, parallel, n_rows, names), rows
 
 
 def _selected(

@@ -20,7 +20,7 @@ from gaussmix.source.spark_rows import CUT, TAKEN, Cut, Layout, ReadBlocks, Take
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 _GROUP_BYTES: Final = 1 << 26  # of the blocks of one Spark partition, which Spark hands over in one piece
-_TASKS: Final = 2  # for each core, so that none waits long for the last one
+_TASKS: Final = 1  # for each core, at least: a task takes some 0.2 s beside its work
 
 
 class Stored:

@@ -89,20 +89,23 @@ class Pack:
         context = TaskContext.get()
         part = context.partitionId() if context else 0
         first = 0
-        for records in _runs(map(self._records, batches), self.layout.piece_rows):
+        made = (self.layout.records(*read_batch(batch, self.layout)) for batch in batches)
+        for records in _runs(made, self.layout.piece_rows):
             yield _batch(PACKED, [part, first, len(records), *_first_bad(records), records.tobytes()])
             first += len(records)
 
-    def _records(self, batch: Any) -> Records:
-        columns, weight = batch.columns, None
-        if self.layout.weighted:
-            weight = _numbers(columns.pop())
-        if len(columns) == 1 and hasattr(columns[0], "flatten"):
-            return self.layout.records(matrix_of_arrays(columns[0], self.layout.n_features), weight)
-        X = np.empty((batch.num_rows, self.layout.n_features), self.layout.dtype)
-        for d, values in enumerate(columns):
-            X[:, d] = _numbers(values)
-        return self.layout.records(X, weight)
+
+def read_batch(batch: Any, layout: Layout) -> tuple[FloatArray, Any]:
+    """Return the rows of an Arrow record batch, and their weights, the last column, where there are any."""
+    columns, weight = batch.columns, None
+    if layout.weighted:
+        weight = _numbers(columns.pop())
+    if len(columns) == 1 and hasattr(columns[0], "flatten"):
+        return matrix_of_arrays(columns[0], layout.n_features), weight
+    X = np.empty((batch.num_rows, layout.n_features), layout.dtype)
+    for d, values in enumerate(columns):
+        X[:, d] = _numbers(values)
+    return X, weight
 
 
 def matrix_of_arrays(column: Any, n_features: int) -> FloatArray:
