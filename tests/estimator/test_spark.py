@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -199,6 +200,18 @@ def test_a_worker_that_dies_is_replaced_and_the_bits_stay(frames: Frames, tmp_pa
 
 
 @pytest.mark.slow
+def test_rows_whose_file_is_on_another_machine_are_handed_over(frames: Frames) -> None:
+    step = EStep(Mixture.from_parameters(np.full(K, 1 / K), X[:K], np.ones((K, D)), "diag"))
+    blocks: Any = as_source(frames()).partitions(300)
+    expected = executor(Serial()).map_reduce(step, blocks)
+    (file,) = Path(tempfile.gettempdir()).glob(f"blockmgr-*/gaussmix-{blocks.files.name}-1")
+    file.unlink()
+    total = executor(Serial()).map_reduce(step, blocks)
+    assert not file.exists()
+    np.testing.assert_array_equal(total.buffer, expected.buffer)
+
+
+@pytest.mark.slow
 def test_spark_forgets_the_rows_of_a_source_that_is_gone(frames: Frames, session: Session) -> None:
     stored = session.sparkContext._jsc.getPersistentRDDs
     before = set(stored())
@@ -206,12 +219,14 @@ def test_spark_forgets_the_rows_of_a_source_that_is_gone(frames: Frames, session
     def count(partition: Any) -> int:
         return len(partition.load()[0])
 
-    source = as_source(frames())
+    source: Any = as_source(frames())
     assert executor(Serial()).map_reduce(count, source.partitions(300)) == N
     made = set(stored()) - before
     assert len(made) == 2
+    name = source.partitions(300).files.name
     del source
     deadline = time.monotonic() + 30
     while made & set(stored()) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not made & set(stored())
+    assert not list(Path(tempfile.gettempdir()).glob(f"blockmgr-*/gaussmix-{name}-*"))

@@ -1,9 +1,9 @@
 """Rows of a Spark DataFrame, in the order of its partitions: kept in the cluster, cut into logical blocks there.
 
 The rows are packed into bytes once and stored on the workers' disks, so that their order stays as it is however the
-DataFrame was made. For a fit they are cut into logical blocks, which one shuffle brings together, and which are kept
-in the workers' memory. A DataFrame that fits well into the driver is collected instead: handing rows to the workers'
-Python takes longer, in each pass, than a whole pass over so few rows in memory.
+DataFrame was made. For a fit they are cut into logical blocks, which one shuffle brings together, and which lie in
+files beside the workers. A DataFrame that fits well into the driver is collected instead: a Spark job takes longer
+than a pass over so few rows in memory.
 """
 
 from __future__ import annotations

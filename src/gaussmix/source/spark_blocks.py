@@ -1,4 +1,4 @@
-"""Rows that Spark stores: packed as they came, and cut into logical blocks for a fit."""
+"""Rows that Spark stores, packed as they came, and their logical blocks in files beside the workers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, overload
+from uuid import uuid4
 
 import numpy as np
 
@@ -16,10 +17,11 @@ from gaussmix.errors import DataError, MissingDependencyError, ParameterError
 from gaussmix.source.array import ArrayPartition
 from gaussmix.source.base import Partition, Source, row_runs
 from gaussmix.source.check import check_sample_weight
+from gaussmix.source.spark_kept import KEPT, WHOLE, Files, Forget, Keep, ReadKept, WhereKept, Whole
 from gaussmix.source.spark_rows import CUT, TAKEN, Cut, Layout, ReadBlocks, Take
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
-_GROUP_BYTES: Final = 1 << 26  # of the blocks of one Spark partition, which Spark hands over in one piece
+_GROUP_BYTES: Final = 1 << 26  # of the blocks of one file, which Spark hands over in one piece
 _TASKS: Final = 1  # for each core, at least: a task takes some 0.2 s beside its work
 
 
@@ -33,21 +35,25 @@ class Stored:
     frame : pyspark.sql.DataFrame
     above : Stored, optional
         What it was made from, and is made from again where a worker is lost.
+    files : Files, optional
+        Of the groups whose numbers it has: removed with it.
     """
 
-    def __init__(self, frame: Any, above: Stored | None = None) -> None:
+    def __init__(self, frame: Any, above: Stored | None = None, files: Files | None = None) -> None:
         self.frame = frame
         self.above = above
-        weakref.finalize(self, _start, frame).atexit = False
+        weakref.finalize(self, _start, frame, files).atexit = False
 
 
-def _start(frame: Any) -> None:
+def _start(frame: Any, files: Files | None) -> None:
     with suppress(RuntimeError):  # this process ends
-        threading.Thread(target=_unpersist, args=[frame], daemon=True).start()
+        threading.Thread(target=_forget, args=[frame, files], daemon=True).start()
 
 
-def _unpersist(frame: Any) -> None:
+def _forget(frame: Any, files: Files | None) -> None:
     with suppress(Exception):  # the session may have ended
+        if files is not None:
+            frame.mapInArrow(Forget(files), KEPT).collect()
         frame.unpersist()
 
 
@@ -64,45 +70,70 @@ class SparkPartition(Partition):
 
     def resident(self) -> ArrayPartition:
         """Return a partition that holds the rows."""
-        from pyspark.sql import functions
-
-        rows = self.blocks.stored.frame.filter(functions.col("block") == self.block).collect()
-        rows.sort(key=lambda row: int(row.first))
-        layout = self.blocks.read.layout
-        return layout.partition(np.concatenate([layout.of_bytes(row.records) for row in rows]))
+        one = self.blocks.between(self.block, self.block + 1)
+        ((_, content),) = one.collect(Whole(one.read), WHOLE)
+        layout = one.files.blocks.layout
+        weights = len(content) // layout.record.itemsize if layout.weighted else 0
+        X = np.frombuffer(content, layout.dtype, (len(content) - 8 * weights) // layout.dtype.itemsize)
+        weight = np.frombuffer(content, np.float64, weights, len(content) - 8 * weights)
+        rows = X.reshape(-1, layout.n_features)
+        return ArrayPartition(rows, weight if layout.weighted else None, layout.dtype)
 
 
 @dataclass(frozen=True, eq=False)
 class SparkPartitions(Sequence[SparkPartition]):
-    """Hold consecutive logical blocks that lie in the partitions of a Spark DataFrame.
+    """Hold consecutive logical blocks that lie in files beside the workers.
 
     Attributes
     ----------
-    stored : Stored
-        Pieces of blocks: number of the block, first row in it, records.
-    read : ReadBlocks
-        Finds the blocks in there.
+    kept : Stored
+        Numbers of the files' groups of blocks, where Spark stores them.
+    pieces : pyspark.sql.DataFrame
+        Pieces of all blocks (number of the block, first row in it, records), made when asked for.
+    files : Files
     group : int
-        Blocks of one Spark partition, a power of 2.
+        Blocks that are summed at a time: a power of 2.
     begin, end : int
     """
 
-    stored: Stored
-    read: ReadBlocks
+    kept: Stored
+    pieces: Any
+    files: Files
     group: int
     begin: int
     end: int
 
+    @property
+    def read(self) -> ReadKept:
+        """What finds the blocks on the workers."""
+        return ReadKept(self.files, self.begin, self.end)
+
     def collect(self, function: Callable[[Iterable[Any]], Iterator[Any]], schema: str) -> list[Any]:
-        """Return the rows that a function makes of the pieces in each Spark partition."""
+        """Return the rows that a function makes of the blocks on each worker.
+
+        ``schema`` has two columns; the first holds numbers of at least 0.
+        """
+        with worker_errors():
+            rows = self._groups(self.kept.frame, "group").mapInArrow(
+                WhereKept(function, self.files, schema), schema
+            )
+            found = rows.collect()
+            elsewhere = [-1 - row[0] for row in found if row[0] < 0]
+            if elsewhere:
+                pieces = self._groups(self.pieces, f"block DIV {self.files.group}", elsewhere)
+                found += pieces.mapInArrow(function, schema).collect()
+        return [row for row in found if row[0] >= 0]
+
+    def _groups(self, frame: Any, number: str, chosen: Sequence[int] | None = None) -> Any:
+        """Return the rows of a DataFrame of those groups that are chosen, or that these blocks lie in."""
         from pyspark.sql import functions
 
-        frame = self.stored.frame
-        if len(self) < -(-self.read.n_rows // self.read.block_rows):
-            frame = frame.filter(functions.col("block").between(self.begin, self.end - 1))
-        with worker_errors():
-            rows: list[Any] = frame.mapInArrow(function, schema).collect()
-        return rows
+        of_row = functions.expr(number)
+        if chosen is not None:
+            return frame.filter(of_row.isin(list(chosen)))
+        first, last = self.begin // self.files.group, (self.end - 1) // self.files.group
+        whole = (first, last) == (0, (self.files.n_blocks - 1) // self.files.group)
+        return frame if whole else frame.filter(of_row.between(first, last))
 
     def __len__(self) -> int:
         return self.end - self.begin
@@ -117,12 +148,16 @@ class SparkPartitions(Sequence[SparkPartition]):
         start, stop, step = index.indices(len(self))
         if step != 1:
             raise ParameterError(f"a step of {step}: blocks in a cluster are passed over in runs")
-        return replace(self, begin=self.begin + start, end=self.begin + max(start, stop))
+        return self.between(self.begin + start, self.begin + max(start, stop))
+
+    def between(self, begin: int, end: int) -> SparkPartitions:
+        """Return these blocks."""
+        return replace(self, begin=begin, end=end)
 
     def spread(self) -> SparkPartitions:
         """Return these blocks as ``SparkExecutor`` reads them: numbered from 0."""
         group = min(self.group, self.begin & -self.begin or self.group)  # 2^m that divides the begin
-        return replace(self, group=group, read=replace(self.read, begin=self.begin))
+        return replace(self, group=group)
 
 
 def spread(items: Sequence[object]) -> SparkPartitions | None:
@@ -196,11 +231,10 @@ class SparkSource(Source):
         weight = self.sample_weight if self.weighed else None
         cut = Cut(self.layout, layout, self.starts, block_rows, group, keys, weight)
         pieces = packed.mapInArrow(cut, CUT).repartition(n_groups, "place")
-        blocks = pieces.sortWithinPartitions("block", "first").select("block", "first", "records")
-        blocks.persist(StorageLevel.MEMORY_AND_DISK)
-        return SparkPartitions(
-            Stored(blocks, self.packed), ReadBlocks(layout, block_rows, self.n_rows), group, 0, n_blocks
-        )
+        pieces = pieces.sortWithinPartitions("block", "first").select("block", "first", "records")
+        files = Files(uuid4().hex, ReadBlocks(layout, block_rows, self.n_rows), group)
+        kept = pieces.mapInArrow(Keep(files), KEPT).persist(StorageLevel.MEMORY_AND_DISK)
+        return SparkPartitions(Stored(kept, self.packed, files), pieces, files, group, 0, n_blocks)
 
 
 def collect(packed: Any, take: Take, out: Any) -> None:

@@ -91,7 +91,7 @@ class Pack:
         first = 0
         made = (self.layout.records(*read_batch(batch, self.layout)) for batch in batches)
         for records in _runs(made, self.layout.piece_rows):
-            yield _batch(PACKED, [part, first, len(records), *_first_bad(records), records.tobytes()])
+            yield one_row(PACKED, [part, first, len(records), *_first_bad(records), records.tobytes()])
             first += len(records)
 
 
@@ -199,7 +199,7 @@ class Cut:
             block, first = divmod(start + done, self.block_rows)
             piece = records[done : done + self.block_rows - first]
             key = int(self.keys[block // self.group])
-            yield _batch(CUT, [key, block, first, piece.tobytes()])
+            yield one_row(CUT, [key, block, first, piece.tobytes()])
             done += len(piece)
 
 
@@ -213,17 +213,14 @@ class ReadBlocks:
     block_rows : int
     n_rows : int
         N, of all blocks.
-    begin : int
-        The block that counts as the first.
     """
 
     layout: Layout
     block_rows: int
     n_rows: int
-    begin: int = 0
 
     def __call__(self, batches: Batches) -> Iterator[tuple[int, ArrayPartition]]:
-        """Yield the number of each block, counted from ``begin``, and a partition that holds its rows."""
+        """Yield the number of each block, and a partition that holds its rows."""
         held: list[Records] = []
         count = 0
         for index, value in _values(batches, "block", "records"):
@@ -232,7 +229,7 @@ class ReadBlocks:
             count += len(held[-1])
             if count == min(self.block_rows, self.n_rows - block * self.block_rows):
                 records = held[0] if len(held) == 1 else np.concatenate(held)
-                yield block - self.begin, self.layout.partition(records)
+                yield block, self.layout.partition(records)
                 held, count = [], 0
         if held:
             raise DataError(_CHANGED)
@@ -266,7 +263,7 @@ class Take:
                 low, high = np.searchsorted(self.rows, [start, start + len(records)])
                 start, values = int(low), values[self.rows[low:high] - start]
             if len(values):
-                yield _batch(TAKEN, [start, values.tobytes()])
+                yield one_row(TAKEN, [start, values.tobytes()])
 
 
 def _values(batches: Batches, *names: str) -> Iterator[tuple[Any, ...]]:
@@ -275,7 +272,7 @@ def _values(batches: Batches, *names: str) -> Iterator[tuple[Any, ...]]:
         yield from zip(*(batch.column(name) for name in names), strict=True)
 
 
-def _batch(schema: str, values: list[Any]) -> Any:
+def one_row(schema: str, values: list[Any]) -> Any:
     """Return a record batch of one row."""
     import pyarrow as pa
 
