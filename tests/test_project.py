@@ -87,6 +87,17 @@ def test_import_loads_nothing_optional():
     assert loaded.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("name", ["GaussianMixture", "spark_udf"])
+def test_an_estimator_loads_nothing_optional(name):
+    others = {*OPTIONAL, "pyspark", "sklearn.callback"}
+    program = (
+        "import sys, sklearn.base; before = set(sys.modules); "  # which may import pandas
+        f"from gaussmix import {name}; print(sorted({others} & set(sys.modules) - before))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
 def test_source_runs_no_foreign_code(path):
     tree = ast.parse(path.read_text())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         GaussianMixtureSearch,
         StudentTMixture,
     )
+    from gaussmix.estimator.spark import spark_udf
     from gaussmix.model import Mixture
     from gaussmix.persistence import load, save
     from gaussmix.selection import MergedMixture, MergeTree, merge_components
@@ -40,6 +41,7 @@ _HOMES = {
     "load": "gaussmix.persistence",
     "merge_components": "gaussmix.selection",
     "save": "gaussmix.persistence",
+    "spark_udf": "gaussmix.estimator.spark",
 }
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "load",
     "merge_components",
     "save",
+    "spark_udf",
 ]
 
 _of_home = lazy(__name__, _HOMES)

@@ -14,6 +14,7 @@
     └── ResourceLimitError (ValueError, MemoryError)   the fit would need more memory than there is
 
     DegenerateWarning (UserWarning)     a component collapsed, or there are too few distinct rows
+    UnfinishedWarning (UserWarning)     a search ended before all its cells were fitted
 """
 
 from __future__ import annotations
@@ -61,3 +62,7 @@ class ResourceLimitError(GaussmixError, ValueError, MemoryError):
 
 class DegenerateWarning(UserWarning):
     """A component collapsed, or the rows cannot support the number of components."""
+
+
+class UnfinishedWarning(UserWarning):
+    """A search ended before all its cells were fitted: its time budget was over, or it was interrupted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import numpy as np
@@ -114,3 +115,30 @@ def test_checkpoints_that_cannot_be(call, data, tmp_path, arguments, code, words
     assert words in result.err
     assert len(result.err.splitlines()) == 1
     assert (data.read_bytes(), list(tmp_path.iterdir())) == (before, [data])
+
+
+def test_info_tells_of_which_fit_a_checkpoint_is(call, checkpoint):
+    out = call("info", checkpoint).out
+    assert "checkpoint of    GaussianMixture(" in out
+    assert "n_components=2" in out
+    assert f"gaussmix fit DATA --checkpoint {checkpoint} --resume" in out
+    told = json.loads(call("info", checkpoint, "--json").out)
+    assert (told["finished"], told["data"]["rows"], told["progress"]["runs ended"]) == (True, 100, 1)
+    assert told["progress"]["iterations of the last"] > 0
+
+
+def test_info_tells_of_a_search_that_was_cut_short(call, data, tmp_path):
+    path = tmp_path / "search"
+    select = ["-k", "1:3", "--covariance", "EII", "--checkpoint", path, "--time-budget", 1e-9, "-q"]
+    assert call("select", data, *select).code == 0
+    told = json.loads(call("info", path, "--json").out)
+    assert (told["estimator"], told["finished"]) == ("GaussianMixtureSearch", False)
+    assert told["progress"] == {"cells": 1, "cells in all": 3}
+    assert f"gaussmix select DATA --checkpoint {path} --resume" in told["resume"]
+
+
+@pytest.mark.parametrize("command", ["predict", "score"])
+def test_a_checkpoint_is_no_model(call, data, checkpoint, command):
+    result = call(command, checkpoint, data)
+    assert result.code == 3
+    assert "it is a checkpoint of a fit, not a model" in result.err

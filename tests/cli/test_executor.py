@@ -51,6 +51,20 @@ def test_workers_make_the_same_model_file(call, scheduler, folder, tmp_path):
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
+def test_workers_make_the_same_model_of_t_distributions(call, scheduler, folder, tmp_path):
+    for name, more in (("a", []), ("b", ["--executor", "dask", "--scheduler", scheduler])):
+        fit = [*FIT, tmp_path / f"{name}.safetensors", "--distribution", "student", *more]
+        assert call("fit", folder, *fit) == (0, "", "")
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+def test_workers_select_the_same_model(call, scheduler, folder, tmp_path):
+    for name, more in (("a", []), ("b", ["--executor", "dask", "--scheduler", scheduler])):
+        select = ["-k", "1:2", "--covariance", "VVI", "-q", "--memory-limit", "10kB", "-o"]
+        assert call("select", folder, *select, tmp_path / f"{name}.safetensors", *more) == (0, "", "")
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
 @pytest.mark.slow
 def test_a_command_of_its_own_makes_the_same_model_file(call, scheduler, folder, tmp_path):
     call("fit", folder, *FIT, tmp_path / "a.safetensors")

@@ -217,3 +217,17 @@ def test_memory_does_not_grow_with_the_rows(model, X, tmp_path, proba):
         limit = ["--memory-limit", "1MB", "-o", tmp_path / "out.npy"]
         sizes.append(peak("predict", model, tmp_path / "rows.npy", *proba, *limit))
     assert sizes[1] < sizes[0] + 20
+
+
+@pytest.mark.parametrize("form", [as_npy, as_hdf5])
+def test_bad_values_out_of_core_are_named_once_and_no_output_is_left(call, model, X, tmp_path, form):
+    rows = X.copy()
+    rows[65, 1] = np.inf
+    data, out = form(tmp_path / "folder", rows), tmp_path / "out.csv"
+    fit = ["fit", data, "-k", 2, "-o", tmp_path / "out.safetensors"]
+    for command in (fit, ["predict", model, data, "-o", out], ["score", model, data, "--per-row", "-o", out]):
+        result = call(*command, *SMALL)
+        assert result.code == 3
+        assert result.err.count("column 1 is inf") == 1
+        assert result.err.count("folder/") == 1
+        assert not command[-1].exists()

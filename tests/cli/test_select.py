@@ -102,3 +102,17 @@ def test_verbose_lines_go_to_stderr(call, data):
     result = call("select", data, *FEW, "-v", "--json")
     assert result.err.count(": ok, ") == 6
     json.loads(result.out)
+
+
+def test_a_search_goes_on_from_its_checkpoint(call, data, tmp_path):
+    select = ["-k", "1:2", "--covariance", "EII,VII", "--checkpoint", tmp_path / "c", "--checkpoint-every", 0]
+    first = call("select", data, *select, "--time-budget", 1e-9, "-q")
+    assert first == (0, "", "")
+    table = ["--table", tmp_path / "cells.csv", "-q"]
+    assert call("select", data, *select, "--resume", *table) == (0, "", "")
+    assert (tmp_path / "cells.csv").read_text().count(",ok,") == 4
+
+
+def test_resuming_names_a_checkpoint(call, data):
+    result = call("select", data, "--resume")
+    assert (result.code, "name it with --checkpoint FILE" in result.err) == (2, True)

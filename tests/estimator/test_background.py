@@ -100,3 +100,14 @@ def test_frozen_means_stay_where_they_are():
     model = GaussianMixture(2, background="uniform", means_init=means, frozen="means").fit(make())
     np.testing.assert_array_equal(model.means_, means)
     assert model.background_.share == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize("policy", ["drop", "restart"])
+def test_components_that_collapse_are_treated_as_without_a_background(policy):
+    X = np.vstack([make(), np.repeat([[5.0, 5.0]], 20, axis=0)])
+    parameters = {"init_params": "random", "reg_covar": 0, "max_iter": 200, "tol": 1e-3, "random_state": 1}
+    model = GaussianMixture(25, background="uniform", on_degenerate=policy, **parameters)
+    with pytest.warns(UserWarning, match="collapsed|did not converge"):
+        model.fit(X)
+    assert {event["action"] for event in model.degenerate_} == {policy}
+    assert (len(model.means_) == 25) == (policy == "restart")

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gaussmix import GaussianMixture
+from gaussmix import BayesianGaussianMixture, GaussianMixture, StudentTMixture
 from gaussmix.errors import CheckpointError, ModelFormatError, ParameterError
 from gaussmix.estimator.journal import CheckpointJournal
+from gaussmix.fit.incremental import Sweep
+from gaussmix.fit.truncated import TruncatedState
+from gaussmix.model.truncated import TruncatedMixture
 from gaussmix.prior import Dirichlet, NormalWishart, Relevance, Shrinkage
 
 X = np.concatenate([np.random.default_rng(k).normal(2 * k, 1, (300, 3)) for k in range(3)])
@@ -27,17 +30,18 @@ def fitted(rows: Any, parameters: dict[str, Any], resume: bool = False, **given:
         return GaussianMixture(**parameters).fit(rows, resume=resume, **given)
 
 
-def interrupt(monkeypatch: pytest.MonkeyPatch, after: int, error: type[BaseException]) -> None:
-    """Let ``error`` come after some notes of the journal."""
+def interrupt(monkeypatch: pytest.MonkeyPatch, after: int, error: type[BaseException]) -> list[type]:
+    """Let ``error`` come after some notes of the journal; return the classes of what is noted."""
     note, notes = CheckpointJournal.note, []
 
     def noting(self: CheckpointJournal, state: Any) -> None:
         note(self, state)
-        notes.append(1)
+        notes.append(type(state))
         if len(notes) == after:
             raise error
 
     monkeypatch.setattr(CheckpointJournal, "note", noting)
+    return notes
 
 
 def same_bits(one: GaussianMixture, two: GaussianMixture) -> bool:
@@ -93,6 +97,83 @@ def test_resuming_with_missing_values_and_weights(
     assert same_bits(resumed, fitted(HOLED, parameters, sample_weight=weight))
 
 
+@pytest.mark.parametrize(("covariance_type", "after"), [("full", 1), ("full", 6), ("tied", 3), ("diag", 6)])
+def test_a_fit_that_was_cut_short_in_its_sweeps_ends_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, covariance_type: str, after: int
+) -> None:
+    monkeypatch.setattr("gaussmix.estimator.problem.block_rows", lambda *_: 48)  # as of many rows
+    monkeypatch.setattr("gaussmix.fit.incremental._FINE", -np.inf)  # until max_iter
+    parameters = settings(covariance_type=covariance_type, prior=NormalWishart(), effort="low", max_iter=12)
+    kept = parameters | {"checkpoint": tmp_path / "fit.checkpoint"}
+    with monkeypatch.context() as patch:
+        notes = interrupt(patch, after, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(X, kept)
+    assert set(notes) == {Sweep}
+    assert same_bits(fitted(X, kept, resume=True), fitted(X, parameters))
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "after"), [("full", 4), ("tied", 1), ("diag", 4), ("spherical", 2)]
+)
+def test_a_truncated_fit_that_was_cut_short_ends_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, covariance_type: str, after: int
+) -> None:
+    rows = np.random.default_rng(0).uniform(-10, 10, (2001, 2))
+    parameters = settings(n_components=256, truncation=16, covariance_type=covariance_type, max_iter=6)
+    kept = parameters | {"checkpoint": tmp_path / "fit.checkpoint"}
+    with monkeypatch.context() as patch:
+        notes = interrupt(patch, after, RuntimeError)
+        with pytest.raises(RuntimeError):
+            fitted(rows, kept)
+    assert set(notes) == {TruncatedState}
+    assert same_bits(fitted(rows, kept, resume=True), fitted(rows, parameters))
+
+
+def test_a_truncated_fit_that_was_cut_short_in_an_iteration_ends_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.random.default_rng(0).uniform(-10, 10, (2001, 2))
+    parameters = settings(n_components=256, truncation=16, init_params="random_from_data", max_iter=6)
+    kept = parameters | {"checkpoint": tmp_path / "fit.checkpoint"}
+    m_step, steps = TruncatedMixture.m_step, []
+
+    def breaking(self: TruncatedMixture, moments: Any) -> TruncatedMixture:
+        steps.append(1)
+        if len(steps) == 8:  # five are the start's; the rows' best components have changed by now
+            raise KeyboardInterrupt
+        return m_step(self, moments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TruncatedMixture, "m_step", breaking)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(rows, kept)
+    assert same_bits(fitted(rows, kept, resume=True), fitted(rows, parameters))
+
+
+def density(rows: Any) -> Any:
+    return np.full(len(rows), -8.0)
+
+
+@pytest.mark.parametrize(
+    ("background", "after"), [("uniform", 2), ("uniform", 20), ("hull", 50), (density, 80)]
+)
+def test_a_fit_with_a_background_that_was_cut_short_ends_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, background: Any, after: int
+) -> None:
+    noisy = np.concatenate([X, np.random.default_rng(0).uniform(-5, 10, (90, 3))])
+    parameters = settings(background=background, effort="low", init_params="kmeans")
+    kept = parameters | {"checkpoint": tmp_path / "fit.checkpoint"}
+    with monkeypatch.context() as patch:
+        interrupt(patch, after, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(noisy, kept)
+    resumed, whole = fitted(noisy, kept, resume=True), fitted(noisy, parameters)
+    assert same_bits(resumed, whole)
+    assert resumed.background_.share == whole.background_.share
+    assert fitted(noisy, kept, resume=True).background_.share == whole.background_.share  # it has ended
+
+
 def test_a_finished_fit_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = settings(checkpoint=tmp_path / "fit.checkpoint")
     first = fitted(X, kept)
@@ -136,8 +217,6 @@ def test_what_does_not_go_with_a_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "fit.checkpoint"
     with pytest.raises(ParameterError, match="set checkpoint to its path"):
         GaussianMixture().fit(X, resume=True)
-    with pytest.raises(ParameterError, match="checkpoint and background"):
-        GaussianMixture(checkpoint=path, background="uniform").fit(X)
     with pytest.raises(ParameterError, match="checkpoint and warm_start"):
         GaussianMixture(warm_start=True).fit(X).set_params(checkpoint=path).fit(X)
     with pytest.raises(IsADirectoryError, match="is a folder"):
@@ -219,3 +298,56 @@ def test_checkpoint_every_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
     fitted(X, settings(checkpoint=tmp_path / "fit", n_init=5, init_params="random"))
     assert written == [{"finished": True}]
+
+
+STUDENTS = {
+    "auto": {"n_components": 3},
+    "starts": {"n_components": 2, "init_params": "random", "n_init": 3, "covariance_type": "tied"},
+    "shared": {"n_components": 3, "degrees_of_freedom": "shared", "covariance_type": "VVI"},
+    "fixed": {"n_components": 3, "degrees_of_freedom": 5.0, "covariance_type": "spherical"},
+}
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+@pytest.mark.parametrize("after", [1, 5])
+def test_a_resumed_fit_of_t_distributions_ends_with_the_same_bits(tmp_path, monkeypatch, name, after):
+    parameters = {"random_state": 3, "tol": 1e-9} | STUDENTS[name]
+    expected = StudentTMixture(**parameters).fit(X)
+    parameters |= {"checkpoint": tmp_path / "fit.ckpt", "checkpoint_every": 0}
+    with monkeypatch.context() as patch:
+        interrupt(patch, after, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            StudentTMixture(**parameters).fit(X)
+    with pytest.raises(CheckpointError, match="has not ended"):
+        StudentTMixture(**parameters).fit(X)
+    resumed = StudentTMixture(**parameters).fit(X, resume=True)
+    assert resumed.lower_bounds_ == expected.lower_bounds_
+    for attribute in ("weights_", "means_", "covariances_", "degrees_of_freedom_"):
+        np.testing.assert_array_equal(getattr(resumed, attribute), getattr(expected, attribute))
+
+
+BAYESIANS = {
+    "auto": {},
+    "starts": {"init_params": "random", "n_init": 3, "covariance_type": "tied"},
+    "dirichlet": {"weight_concentration_prior_type": "dirichlet_distribution", "covariance_type": "diag"},
+    "learnt": {
+        "weight_concentration_hyper_prior": (1.0, 1.0),
+        "covariance_type": "spherical",
+        "init_params": "random",
+    },
+}
+
+
+@pytest.mark.parametrize("name", BAYESIANS)
+@pytest.mark.parametrize("after", [1, 5])
+def test_a_resumed_bayesian_fit_ends_with_the_same_bits(tmp_path, monkeypatch, name, after):
+    parameters = {"n_components": 4, "random_state": 3, "tol": 1e-9} | BAYESIANS[name]
+    expected = BayesianGaussianMixture(**parameters).fit(X)
+    parameters |= {"checkpoint": tmp_path / "fit.ckpt", "checkpoint_every": 0}
+    with monkeypatch.context() as patch:
+        interrupt(patch, after, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            BayesianGaussianMixture(**parameters).fit(X)
+    with pytest.raises(CheckpointError, match="has not ended"):
+        BayesianGaussianMixture(**parameters).fit(X)
+    assert same_bits(BayesianGaussianMixture(**parameters).fit(X, resume=True), expected)

@@ -1,12 +1,29 @@
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 from sklearn.base import clone
 
-from gaussmix import GaussianMixture
+from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureSearch, StudentTMixture
 from gaussmix.errors import ExecutorError, ParameterError
 from gaussmix.estimator.executors import executing
 from gaussmix.executor import Serial, Threads
+from gaussmix.source.blocks import block_rows
+
+N, D, K = 40_000, 12, 12
+# A few iterations are enough to tell bits apart.
+QUICK: dict[str, Any] = {"init_params": "kmeans", "max_iter": 3, "random_state": 0}
+ESTIMATORS: dict[str, Any] = {
+    "gaussian": lambda **more: GaussianMixture(K, **QUICK, **more),
+    "student": lambda **more: StudentTMixture(K, **QUICK, **more),
+    "bayesian": lambda **more: BayesianGaussianMixture(K, **QUICK, **more),
+    "search": lambda **more: GaussianMixtureSearch(
+        [K - 1, K], covariance_type=["EEE", "VVI"], criterion=["bic", "cv"], cv=2, **QUICK, **more
+    ),
+}
+not_converged = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 class Noted(Serial):
@@ -56,10 +73,65 @@ def test_an_address_without_a_protocol_that_is_known_is_named():
         GaussianMixture(1, executor="nothing://127.0.0.1").fit([[1.0], [2.0], [3.0]])
 
 
-def test_a_clone_has_the_same_executor():
-    mine = Serial()
-    model = GaussianMixture(2, executor=mine).fit([[1.0], [2.0], [3.0], [5.0]])
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_a_clone_has_the_same_executor(kind):
+    mine, make = Serial(), ESTIMATORS[kind]
+    model = make(executor=mine)
+    model.fitted_ = True
     again = clone(model)
     assert again.executor is mine is model.executor
-    assert not hasattr(again, "mixture_")
-    assert clone(GaussianMixture(2)).get_params() == GaussianMixture(2).get_params()
+    assert not hasattr(again, "fitted_")
+    assert clone(make()).get_params() == make().get_params()
+
+
+@pytest.fixture(scope="module")
+def client():
+    pytest.importorskip("distributed")
+    from tests.clusters import cluster
+
+    with cluster(2, processes=False) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    assert block_rows(N, D, K) < N / 2  # a pass of one block would stay in this process
+    return rng.normal(size=(N, D)) + 4.0 * rng.integers(K, size=(N, 1))
+
+
+@pytest.fixture(scope="module")
+def expected(rows):
+    """Return a function of the kind of estimator: what a fit in threads gives, fitted once."""
+    fits: dict[str, Any] = {}
+    return lambda kind: fits.get(kind) or fits.setdefault(kind, results(ESTIMATORS[kind]().fit(rows), rows))
+
+
+def results(model, X):
+    best = getattr(model, "best_estimator_", model)
+    table = {name: value.tolist() for name, value in getattr(model, "results_", {}).items()}
+    table.pop("seconds", None)
+    names = ("weights_", "means_", "covariances_", "lower_bounds_", "n_iter_")
+    return repr([np.asarray(getattr(best, name)).tolist() for name in names]), repr(table), model.score(X)
+
+
+@not_converged
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_workers_give_the_same_bits(kind, rows, expected, client):
+    model = ESTIMATORS[kind](executor=client).fit(rows)
+    assert results(model, rows) == expected(kind)
+    assert model.predict(rows[:9]).shape == (9,)
+
+
+@not_converged
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_files_beyond_the_limit_give_the_same_bits(kind, rows, expected, tmp_path):
+    np.save(tmp_path / "rows.npy", rows)
+    model = ESTIMATORS[kind](memory_limit="100 kB").fit(tmp_path / "rows.npy")
+    assert results(model, tmp_path / "rows.npy") == expected(kind)
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_a_limit_that_is_none_is_refused(kind):
+    with pytest.raises(ParameterError, match="memory_limit='much': give bytes, or text such as"):
+        ESTIMATORS[kind](memory_limit="much").fit(np.eye(9))

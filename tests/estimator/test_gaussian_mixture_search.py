@@ -12,7 +12,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gaussmix import GaussianMixture, GaussianMixtureSearch
-from gaussmix.errors import DataError, MissingDependencyError, ParameterError
+from gaussmix.errors import (
+    DataError,
+    ExecutorError,
+    MissingDependencyError,
+    ParameterError,
+    UnfinishedWarning,
+)
 from gaussmix.estimator.cells import CellFitter
 
 from .conftest import three_blobs
@@ -168,18 +174,22 @@ def test_more_components_than_distinct_rows():
 
 
 def test_a_budget_too_small_for_one_cell_fits_one():
-    model = search(range(1, 9), time_budget=1e-9).fit(IRIS)
+    with pytest.warns(
+        UnfinishedWarning, match="budget of the search is over: 15 of 16 cells were not fitted"
+    ):
+        model = search(range(1, 9), time_budget=1e-9).fit(IRIS)
+    assert model.n_skipped_ == 15
     assert model.results_["status"].tolist() == ["ok"] + ["skipped: time budget"] * 15
     assert model.predict(IRIS).shape == (150,)
 
 
-def interrupted_after(n_fits, monkeypatch):
+def interrupted_after(n_fits, monkeypatch, error=KeyboardInterrupt):
     calls, fit = [], CellFitter.fit
 
     def interrupted(self, cell):
         calls.append(cell)
         if len(calls) > n_fits:
-            raise KeyboardInterrupt
+            raise error
         return fit(self, cell)
 
     monkeypatch.setattr(CellFitter, "fit", interrupted)
@@ -188,8 +198,9 @@ def interrupted_after(n_fits, monkeypatch):
 @pytest.mark.parametrize("types", [["VVI", "VVV"], [*FOUR, "VEV"]])
 def test_an_interrupted_search_returns_what_it_has(types, monkeypatch):
     interrupted_after(3, monkeypatch)
-    with pytest.warns(UserWarning, match=r"interrupted: \d+ of \d+ cells"):
+    with pytest.warns(UnfinishedWarning, match=r"interrupted: \d+ of \d+ cells"):
         model = search((1, 2, 3), types, init_params="auto", effort="low").fit(IRIS)
+    assert model.n_skipped_ == len(model.results_["status"]) - 3
     assert model.results_["status"].tolist().count("ok") == 3
     assert "skipped: interrupted" in model.results_["status"]
     assert model.predict(IRIS).shape == (150,)
@@ -198,6 +209,17 @@ def test_an_interrupted_search_returns_what_it_has(types, monkeypatch):
 def test_an_interrupt_before_anything_is_done_is_raised(monkeypatch):
     interrupted_after(0, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
+        search().fit(IRIS)
+
+
+@pytest.mark.parametrize("types", [["VVI", "VVV"], [*FOUR, "VEV"]])
+def test_lost_workers_end_a_search_with_what_it_has(types, monkeypatch):
+    interrupted_after(2, monkeypatch, ExecutorError("no workers"))
+    with pytest.warns(UnfinishedWarning, match=r"interrupted \(no workers\): \d+ of \d+ cells"):
+        model = search((1, 2, 3), types, init_params="auto", effort="low").fit(IRIS)
+    assert model.results_["message"][-1] == "no workers"
+    interrupted_after(0, monkeypatch, ExecutorError("no workers"))
+    with pytest.raises(ExecutorError, match="no workers"):
         search().fit(IRIS)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gaussmix import GaussianMixture
+from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureSearch, StudentTMixture
 from gaussmix.covariance import FAMILIES
 from gaussmix.errors import ResourceLimitError
 from gaussmix.estimator.parameters import check_memory
@@ -175,3 +175,11 @@ def test_warm_start_needs_the_same_model(X: Any) -> None:
     for change in ({"n_components": 2}, {"covariance_type": "diag"}):
         with pytest.raises(ValueError, match="warm_start=True goes on from"):
             copy(model).set_params(**change).fit(X)
+
+
+@pytest.mark.parametrize(
+    "kind", [GaussianMixture, BayesianGaussianMixture, GaussianMixtureSearch, StudentTMixture]
+)
+def test_messages_list_names_in_a_fixed_order(kind):
+    with pytest.raises(ValueError, match=r"a str among \{('all', )?'full', 'tied', 'diag', 'spherical',"):
+        kind(2, covariance_type="round").fit(np.eye(5))

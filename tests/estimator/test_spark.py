@@ -121,7 +121,7 @@ def test_weights_are_a_column_or_an_array(frames: Frames) -> None:
 def test_a_value_that_is_missing_is_named(frames: Frames) -> None:
     holed = X.copy()
     holed[7_654, 1] = np.nan
-    with pytest.raises(DataError, match="row 7654, column 'x1' is NaN or null"):
+    with pytest.raises(DataError, match="row 7654, column 'x1' is NaN"):
         GaussianMixture(K).fit(frames(holed, 3))
 
 

@@ -72,8 +72,12 @@ def test_before_enough_rows_nothing_is_fitted():
     X = rows(100)
     stream = model().partial_fit(X[:1])
     learnt(stream, X[1:29], 10)
-    with pytest.raises(NotFittedError):
-        stream.predict(X)
+    need = "not fitted yet: partial_fit has seen 29 rows, and 3 components of 2 features need 30"
+    for method in (stream.predict, stream.score, stream.impute, stream.diagnose, stream.bic):
+        with pytest.raises(NotFittedError, match=need):
+            method(X)
+    with pytest.raises(NotFittedError, match="Call 'fit' with"):
+        clone(stream).predict(X)
     assert stream.n_samples_seen_ == 29
     np.testing.assert_array_equal(stream.partial_fit(X[29:30]).means_, model().fit(X[:30]).means_)
 
@@ -113,6 +117,16 @@ def test_means_follow_a_drift_with_a_half_life():
     ends = [stream.means_.mean() for stream in streams]
     assert 9.0 < ends[0] < 9.9
     assert ends[1] < 7.5
+
+
+def test_the_bound_is_of_rows_before_they_were_learnt(few_kept):
+    X, half_life = rows(), 500.0
+    stream = learnt(model(half_life=half_life), X[:2000], 200)
+    before, weight, bound = stream.mixture_, stream._seen.stream.weight, stream.lower_bound_
+    batch = X[2000:2100]
+    kept = 0.5 ** (100 / half_life) * weight
+    mean = (kept * bound + before.log_prob(batch).sum()) / (kept + 100)
+    assert stream.partial_fit(batch).lower_bound_ == pytest.approx(mean, rel=1e-12)
 
 
 def test_a_long_batch_is_taken_in_several_steps(few_kept):

@@ -73,7 +73,6 @@ def test_given_means_are_where_it_starts():
         ({"background": "uniform"}, "background='uniform'"),
         ({"on_degenerate": "drop"}, "on_degenerate='drop'"),
         ({"init_params": "random"}, "init_params='random'"),
-        ({"checkpoint": "model.checkpoint"}, "checkpoint"),
     ],
 )
 def test_what_it_cannot_do_is_refused_in_a_sentence(options, message, tmp_path, monkeypatch):

@@ -151,6 +151,19 @@ def test_rows_that_cannot_be_sent_say_so_themselves(executor):
         executor.map_reduce(str, [Unsendable(), Unsendable()])
 
 
+def test_the_first_error_of_ours_comes_and_dask_logs_none(client, caplog):
+    def task(item):
+        if item >= 3:
+            raise DataError(f"row {item} is NaN")
+        return item
+
+    with pytest.raises(DataError, match=r"^row 3 is NaN$"):
+        dask.DaskExecutor(client).map_reduce(task, range(40))
+    with pytest.raises(DataError, match=r"^rows that stay here$"):
+        dask.DaskExecutor(client).map_reduce(str, [Unsendable(), Unsendable()])
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_a_large_task_is_sent(executor):
     table = list(range(100_000))
     assert executor.map_reduce(lambda item: table[item], range(10)) == 45

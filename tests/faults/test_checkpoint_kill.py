@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import signal
@@ -17,6 +18,10 @@ FIT = """
 import json, sys, warnings
 import numpy as np
 from gaussmix import GaussianMixture
+from gaussmix.estimator import problem
+from gaussmix.fit import incremental
+problem.block_rows = lambda *_: 100  # as of many rows, so that sweeps come before the passes
+incremental._FINE = -np.inf  # as many as there can be
 folder, resume, delay = sys.argv[1], sys.argv[2] == "resume", float(sys.argv[3])
 warnings.simplefilter("ignore")
 if delay:
@@ -24,7 +29,7 @@ if delay:
     from gaussmix.estimator.journal import CheckpointJournal
     note = CheckpointJournal.note
     CheckpointJournal.note = lambda self, state: (note(self, state), time.sleep(delay))
-model = GaussianMixture(4, random_state=1, init_params="random", n_init=2, max_iter=60, tol=0,
+model = GaussianMixture(4, random_state=1, effort="low", n_init=2, max_iter=15, tol=0,
                         checkpoint=folder + "/fit", checkpoint_every=0)
 model.fit(np.load(folder + "/rows.npy"), resume=resume)
 print(json.dumps([model.means_.tobytes().hex(), model.lower_bounds_]))
@@ -51,23 +56,28 @@ def outcome(process: subprocess.Popen[str]) -> list[object]:
     return json.loads(out)
 
 
-def wait_for_checkpoint(folder: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not (folder / "fit").exists() and time.monotonic() < deadline:
+def wait_for_checkpoint(folder: Path, content: bytes = b"") -> None:
+    """Wait until there is a checkpoint, and that text in it."""
+    path, deadline = folder / "fit", time.monotonic() + 60
+    while not (path.exists() and content in path.read_bytes()):
+        assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def kills_and_resumes(folder: Path, times: int) -> None:
+    """Kill fits at any time: the first one in its sweeps, the second one in its passes, and so on."""
     expected = outcome(start(folder))
-    chance = random.Random(7)
-    for _ in range(times):
+    chance, kinds = random.Random(7), itertools.cycle([b'"Sweep"', b'"LoopState"'])
+    for kind in itertools.islice(kinds, times):
         for path in folder.glob("fit*"):
             path.unlink()
         process = start(folder, delay=0.01)
-        wait_for_checkpoint(folder)
-        time.sleep(chance.uniform(0, 1.0))
-        process.kill()  # this process only
-        process.communicate(timeout=20)
+        try:
+            wait_for_checkpoint(folder, kind)
+            time.sleep(chance.uniform(0, 0.5))
+        finally:
+            process.kill()  # this process only
+            process.communicate(timeout=20)
         assert outcome(start(folder, resume=True)) == expected
 
 

@@ -34,7 +34,10 @@ def test_long_lists_of_numbers_come_back_bit_for_bit(tmp_path: Path) -> None:
     assert saved(tmp_path / "state", history) == history
 
 
-@pytest.mark.parametrize("array", [np.array([0.1, np.inf]), np.array([True, False]), np.empty((0, 3))])
+@pytest.mark.parametrize(
+    "array",
+    [np.array([0.1, np.inf]), np.array([True, False]), np.empty((0, 3)), np.arange(5, dtype=np.int32)],
+)
 def test_arrays_come_back_with_their_type_and_shape(tmp_path: Path, array: np.ndarray) -> None:
     back = saved(tmp_path / "state", [array])[0]
     assert back.dtype == array.dtype

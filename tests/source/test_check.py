@@ -1,52 +1,11 @@
 from __future__ import annotations
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
 from gaussmix.errors import DataError, DataTypeError, ParameterError
-from gaussmix.source import ArraySource, check_sample_weight, first_non_finite, require_finite
+from gaussmix.source import check_sample_weight
 from gaussmix.source.check import choose_columns, listed, place
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "g", "O"])
-def test_first_non_finite_value_is_found(value, dtype):
-    X = np.zeros((70_000, 4), dtype)
-    X[65_999, 2:] = value
-    X[66_000, 0] = value
-    row, column, found = first_non_finite(ArraySource(X))
-    assert (row, column) == (65_999, 2)
-    assert np.array_equal(found, value, equal_nan=True)
-
-
-def test_finite_values_pass():
-    extremes = np.array([[1e308, -1e308], [5e-324, -0.0]])  # whose sum would overflow
-    assert first_non_finite(ArraySource(extremes)) is None
-    require_finite(ArraySource(extremes))
-
-
-def test_search_allocates_little():
-    source = ArraySource(np.zeros((300_000, 4), np.int16))
-    tracemalloc.start()
-    first_non_finite(source)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 4_000_000  # as float64 the array takes 9.6 MB
-
-
-def test_message_names_row_and_column():
-    source = ArraySource([[1, 2], [3, np.nan]], feature_names=("x1", "x2"))
-    with pytest.raises(DataError, match="row 1, column 'x2' is NaN"):
-        require_finite(source)
-
-
-def test_value_too_large_for_float64_is_reported():
-    if np.finfo(np.longdouble).max == np.finfo(np.float64).max:
-        pytest.skip("longdouble is float64 here")
-    with pytest.raises(DataError, match=r"row 0, column 0 is inf \(infinite, or too large for float64\)"):
-        require_finite(ArraySource(np.array([["1e4000"]]).astype(np.longdouble)))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,19 @@ def test_streams_are_measured_exactly(codec, content):
         require_small(codec, encoded, 99_999, "x")
 
 
+@pytest.mark.parametrize("values", [np.zeros(50_000), np.random.default_rng(0).normal(size=50_000).round(1)])
+def test_lzf_is_measured_exactly(values, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        data = file.create_dataset("x", data=values, chunks=values.shape, compression="lzf")
+        _, content = data.id.read_direct_chunk((0,))
+    require_small("lzf", content, values.nbytes, "x")
+    with pytest.raises(ResourceLimitError, match=r"x decodes to more than 400 kB"):
+        require_small("lzf", content, values.nbytes - 1, "x")
+    for end in range(0, len(content), 500):
+        require_small("lzf", content[:end], values.nbytes, "x")  # what ends early raises nothing
+
+
 @pytest.mark.parametrize("codec", ["gzip", "bz2"])
 def test_streams_one_after_the_other_are_refused(codec):
     encoded = ENCODE[codec](ZEROS)

@@ -40,6 +40,10 @@ def write_parts(folder, extension, rows=X):
         write(folder / f"part-{part}{extension}", rows[part * 25 : part * 25 + 25])
 
 
+def loaded(source):
+    return [partition.load() for partition in source.partitions(30)]
+
+
 @pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("extension", [".npy", ".csv", ".parquet"])
 @pytest.mark.parametrize(("value", "what"), [(np.nan, "is NaN"), (-np.inf, "is -inf")])
@@ -49,7 +53,7 @@ def test_bad_value_is_named_by_file_and_row_of_the_file(extension, value, what, 
     write_parts(tmp_path / "data", extension, rows)
     column = "2" if extension == ".npy" else "'z'"
     with pytest.raises(DataError, match=rf"data/part-2\{extension}: row 17, column {column} {what}"):
-        as_source(tmp_path / "data", memory_limit=limit)
+        loaded(as_source(tmp_path / "data", memory_limit=limit))
 
 
 @pytest.mark.parametrize("extension", [".npy", ".csv", ".parquet"])
@@ -59,7 +63,7 @@ def test_missing_values_must_fit_into_memory(extension, tmp_path):
     write_parts(tmp_path, extension, rows)
     assert as_source(tmp_path, missing=True).incomplete
     with pytest.raises(DataError, match=r"part-2.*missing \(NaN\).*take 1 bytes: raise memory_limit"):
-        as_source(tmp_path, missing=True, memory_limit=1)
+        loaded(as_source(tmp_path, missing=True, memory_limit=1))
 
 
 def differ(folder, extension, **other):

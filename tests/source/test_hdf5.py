@@ -186,6 +186,18 @@ def test_chunks_that_decode_to_far_more_than_declared_are_refused(rows, most, pa
         as_source(path)
 
 
+def test_lzf_that_decodes_to_far_more_than_declared_is_refused(path, monkeypatch):
+    monkeypatch.setattr("gaussmix.source.encoded._LEAST", 2_000_000)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("zeros", data=np.zeros((300_000, 1)), chunks=(300_000, 1), compression="lzf")
+        _, bomb = file["zeros"].id.read_direct_chunk((0, 0))
+        data = file.create_dataset("x", (10, 3), "f8", chunks=(10, 3), compression="lzf", shuffle=True)
+        data.id.write_direct_chunk((0, 0), bomb)
+    with pytest.raises(ResourceLimitError, match=r"the chunk from \(0, 0\) decodes to more than 2\.0 MB"):
+        as_source(f"{path}::x")
+    assert as_source(f"{path}::zeros").n_rows == 300_000
+
+
 def test_large_chunks_that_keep_to_what_they_declare_are_read(path):
     values = np.random.default_rng(0).normal(size=(60_000, 3)).round(2)
     with h5py.File(path, "w") as file:
@@ -220,8 +232,9 @@ def test_missing_values_of_rows_beyond_the_limit_are_refused(path):
     values = X.copy()
     values[7, 1] = np.nan
     written(path, x=values)
-    with pytest.raises(DataError, match=r"may take 100 bytes: raise memory_limit"):
-        as_source(path, missing=True, memory_limit=100)
+    source = as_source(path, missing=True, memory_limit=100)
+    with pytest.raises(DataError, match=r"x\.h5: values .*may take 100 bytes: raise memory_limit"):
+        rows_of(source)
     source = as_source(path, missing=True)
     assert source.incomplete
     assert not source.exceeds_memory

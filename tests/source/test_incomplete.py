@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gaussmix.errors import DataError
-from gaussmix.source import ArraySource, IncompleteRows, as_source, by_pattern, has_missing, incomplete
+from gaussmix.source import ArraySource, IncompleteRows, as_source, by_pattern, check_values, incomplete
 
 NAN = np.nan
 
@@ -111,9 +111,9 @@ def test_partitions_can_be_sent_to_other_processes():
 @pytest.mark.parametrize("n", [1, 100_000])
 def test_has_missing_looks_at_all_blocks(n):
     X = np.zeros((n, 2))
-    assert not has_missing(ArraySource(X))
+    assert not check_values(ArraySource(X), missing=True)
     X[-1, 1] = NAN
-    assert has_missing(ArraySource(X))
+    assert check_values(ArraySource(X), missing=True)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
@@ -143,4 +143,4 @@ def test_sources_say_whether_values_are_missing():
 
 
 def test_large_numbers_whose_sum_overflows_are_neither_missing_nor_infinite():
-    assert not has_missing(ArraySource(np.full((10, 2), 1e308)))
+    assert not check_values(ArraySource(np.full((10, 2), 1e308)), missing=True)

@@ -16,7 +16,7 @@ import pytest
 
 from gaussmix import GaussianMixture
 from gaussmix.errors import DataError
-from gaussmix.source import ArraySource, as_source
+from gaussmix.source import ArraySource, as_source, stored
 from gaussmix.source.stored import StoredSource
 
 pa = pytest.importorskip("pyarrow")
@@ -174,14 +174,17 @@ def test_many_threads_read_in_any_order_and_leave_nothing_behind(npy):
 def test_next_blocks_are_announced_where_blocks_are_read_in_order(npy, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        os, "posix_fadvise", lambda _, at, size, __: asked.append((at - 128) // 24), raising=False
+        os,
+        "posix_fadvise",
+        lambda _, at, size, __: asked.extend(range(at - 128, at - 128 + size, 1200)),
+        raising=False,
     )
     partitions = as_source(npy / "3 C.npy", memory_limit=1).partitions(50)  # 600 rows
     for index in (0, 1, 3, 2, 11, 5):
         partitions[index].load()
-    assert [row // 50 for row in asked] == [1, 2, 3, 4, 5, 6]
+    assert [at // 1200 for at in asked] == [1, 2, 3, 4, 5, 6]
     partitions[0].load()
-    assert [row // 50 for row in asked[6:]] == [1, 2, 3]
+    assert [at // 1200 for at in asked[6:]] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("name", ["C.npy", "x.parquet", "x.csv"])
@@ -210,6 +213,56 @@ def test_file_that_changes_between_passes_is_named(change, npy):
         np.save(path, X[: 500 if change == "longer" else 2])
     with pytest.raises((DataError, FileNotFoundError), match=r"2 C\.npy"):
         partition.load()
+
+
+def test_rows_are_checked_when_they_are_first_read_and_not_again(npy, monkeypatch):
+    looked = []
+    monkeypatch.setattr(stored, "examine", lambda X, missing: looked.append(len(X)) or (False, None))
+    partitions = as_source(npy, memory_limit=1).partitions(400)
+    assert looked == []
+    for _ in range(2):
+        assert [len(partition.load()[0]) for partition in partitions] == [400, 400, 200]
+    assert looked == [400, 400, 200]
+
+
+@pytest.mark.parametrize("extension", ["npy", "h5", "zarr"])
+def test_value_that_is_not_finite_is_named_wherever_it_is_first_met(extension, tmp_path):
+    rows = np.where(np.arange(3000.0).reshape(1000, 3) == 1500, np.nan, 1.0)
+    path = tmp_path / f"x.{extension}"
+    if extension == "npy":
+        np.save(path, rows)
+    elif extension == "h5":
+        with pytest.importorskip("h5py").File(path, "w") as file:
+            file["x"] = rows
+    else:
+        pytest.importorskip("zarr").save_array(path, rows)
+    source = as_source(path, memory_limit=1)
+    model = GaussianMixture(memory_limit=1).fit(np.eye(3))
+    for read in (
+        lambda: source.partitions(300)[1].load(),
+        lambda: source.take(np.array([3, 500])),
+        lambda: pickle.loads(pickle.dumps(source.partitions(700)[0])).load(),
+        lambda: model.score(source),
+    ):
+        with pytest.raises(DataError, match=rf"x\.{extension}: row 500, column 0 is NaN"):
+            read()
+    assert len(source.take(np.array([499, 501]))) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the bytes read are counted in /proc")
+def test_no_row_is_read_for_the_check_alone(tmp_path):
+    rows = np.zeros((200_000, 2))
+    np.save(tmp_path / "x.npy", rows)
+
+    def n_read():
+        return int(Path("/proc/self/io").read_text().split()[1])
+
+    before = n_read()
+    source = as_source(tmp_path / "x.npy", memory_limit=1)
+    assert n_read() - before < rows.nbytes / 10
+    for partition in source.partitions(50_000):
+        partition.load()
+    assert n_read() - before < rows.nbytes * 1.1
 
 
 FIT = """

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from gaussmix.cli import option
+
 if TYPE_CHECKING:
     from gaussmix.source import Source
 
@@ -16,10 +18,7 @@ DISTRIBUTIONS: Final = ("gaussian", "student")
 _NAMES: Final = {"covariance": "covariance_type", "seed": "random_state"}  # where the library's differ
 _ESTIMATORS: Final = {"gaussian": "GaussianMixture", "student": "StudentTMixture"}
 _ONLY: Final = {
-    "gaussian": {
-        *("n_factors", "hard", "equal_weights", "on_degenerate", "background"),
-        *("checkpoint", "checkpoint_every", "resume", "executor", "scheduler"),
-    },
+    "gaussian": {"n_factors", "hard", "equal_weights", "on_degenerate", "background"},
     "student": {"degrees_of_freedom"},
 }
 """Options that only the fit of one distribution has."""
@@ -40,31 +39,7 @@ def check_options(distribution: str, given: Collection[str]) -> None:
             raise click.UsageError(
                 f"{' and '.join(wrong)} {verb} for --distribution {other}, not for {distribution}"
             )
-    if "checkpoint" in given and "background" in given:
-        raise click.UsageError("--checkpoint and --background do not go together: leave one of them out")
-    if "resume" in given and "checkpoint" not in given:
-        raise click.UsageError("--resume goes on from a checkpoint: name it with --checkpoint FILE")
-
-
-def check_executor(name: str, scheduler: str | None) -> str | None:
-    """Return the parameter ``executor`` of the estimator.
-
-    Raises
-    ------
-    click.UsageError
-        If the address of a scheduler is missing, or there is one too many.
-    """
-    if name == "dask" and scheduler is None:
-        raise click.UsageError(
-            "--executor dask needs the address of its scheduler: --scheduler tcp://HOST:PORT"
-        )
-    if name != "dask" and scheduler is not None:
-        raise click.UsageError("--scheduler is for --executor dask")
-    if scheduler is not None and "://" not in scheduler:
-        raise click.UsageError(
-            f"--scheduler {scheduler}: expected an address such as tcp://127.0.0.1:8786, with its protocol"
-        )
-    return scheduler
+    option.check_resume(given)
 
 
 def fitted(

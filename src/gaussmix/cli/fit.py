@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gaussmix.cli import option
-from gaussmix.cli.estimation import DISTRIBUTIONS, check_executor, check_options, fitted
+from gaussmix.cli.estimation import DISTRIBUTIONS, check_options, fitted
 from gaussmix.cli.fitted import check_names, report_of, save_model, table_of
 from gaussmix.cli.output import check_output, write_json
 from gaussmix.errors import DataError
@@ -116,26 +116,8 @@ Examples:
 )
 @click.option("--jobs", "n_jobs", type=click.IntRange(min=1), help="Threads.  [default: all cores]")
 @option.memory_option
-@click.option(
-    "--checkpoint", metavar="FILE", help="Save to FILE where the fit stands, for --resume after a crash."
-)
-@click.option(
-    "--checkpoint-every",
-    type=option.NonNegative(),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Least time between two checkpoints.",
-)
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint, if it is there.")
-@click.option(
-    "--executor",
-    type=click.Choice(["threads", "dask"]),
-    default="threads",
-    show_default=True,
-    help="Where the passes over the rows run.",
-)
-@click.option("--scheduler", metavar="ADDRESS", help="Of --executor dask: tcp://HOST:PORT.")
+@option.checkpoint_options
+@option.executor_options
 @click.option(
     "--strict", is_flag=True, help="Exit with code 4 if the fit did not converge; the model is written."
 )
@@ -165,10 +147,10 @@ def fit(
     give the same model, whatever --jobs, --executor and --memory-limit are.
     """
     check_options(distribution, option.given())
-    parameters["executor"] = check_executor(executor, scheduler)
+    parameters["executor"] = option.check_executor(executor, scheduler)
     check_output(output, [data], [MODEL_SUFFIX])
     check_output(parameters["checkpoint"], [data, output], None, option="--checkpoint")
-    from gaussmix.cli.rows import open_data
+    from gaussmix.cli.rows import about, open_data
 
     # What a missing value is, only a plain Gaussian mixture knows.
     missing = distribution == "gaussian" and parameters["background"] is None
@@ -179,7 +161,7 @@ def fit(
     try:
         estimator, seconds = fitted(source, distribution, parameters, resume=resume, **shown)
     except DataError as error:  # the estimator sees rows, and does not know whose
-        raise DataError(f"{data}: {error}") from error
+        raise about(data, error) from error
     if output is not None:
         save_model(estimator, source, output)
     report = report_of(estimator, source, data=data, model=output, seconds=seconds)

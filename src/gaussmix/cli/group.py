@@ -57,6 +57,9 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ValueError, BAD_DATA),
 )
 
+_OPTIONS = {"columns=[...]": "--columns", "memory_limit": "--memory-limit"}
+"""The option that does here what a message advises for Python."""
+
 EPILOG = """\b
 Examples:
   gaussmix fit iris.csv -k 3 --columns petal_length,petal_width -o iris.safetensors
@@ -146,7 +149,10 @@ def _sentence(error: BaseException, code: int) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if code == DEFECT:
         return f"{type(error).__name__}: {error} (a defect of gaussmix; GAUSSMIX_DEBUG=1 shows the traceback)"
-    return str(error) or "there is not enough memory"
+    text = str(error)
+    for advice, option in _OPTIONS.items():
+        text = text.replace(advice, option)
+    return text or "there is not enough memory"
 
 
 def _one_line(text: str) -> str:

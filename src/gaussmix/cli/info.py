@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gaussmix.cli import checkpoint as of_checkpoint
 from gaussmix.cli import content, option, text
+from gaussmix.cli.checkpoint import checkpoint_at
 from gaussmix.cli.output import write_json
+from gaussmix.errors import ModelFormatError
 
 if TYPE_CHECKING:
     from gaussmix.persistence import SavedModel
+    from gaussmix.persistence.checkpoint import Checkpoint
     from gaussmix.selection.diagnosis import Diagnosis
 
 EPILOG = """\b
@@ -20,6 +24,7 @@ Examples:
   gaussmix info iris.safetensors
   gaussmix info iris.safetensors --data iris.csv
   gaussmix info iris.safetensors --json | jq .means
+  gaussmix info fit.ckpt
 """
 
 
@@ -34,12 +39,21 @@ def info(model: str, data: str | None, columns: tuple[str, ...] | None, as_json:
     With --data the diagnosis is complete: whether the rows of each component are normally distributed, and whether
     components should be split or merged. Columns are found by name as in predict. The diagnosis is one of Gaussian
     components; of t distributions there is none.
+
+    Of a checkpoint: of which fit it is, how far that has come, and how to go on.
     """
     if columns is not None and data is None:
         raise click.UsageError("--columns chooses columns of DATA: it needs --data")
     from gaussmix.persistence import load
 
-    saved = load(model)
+    try:
+        saved = load(model)
+    except ModelFormatError:
+        found = checkpoint_at(model)
+        if found is None:
+            raise
+        _tell(found, as_json=as_json)
+        return
     diagnosis = None
     if content.distribution(saved.mixture) == "gaussian":
         diagnosis = _diagnosis(saved, data, columns)
@@ -55,6 +69,14 @@ def info(model: str, data: str | None, columns: tuple[str, ...] | None, as_json:
     ]
     parts = [text.facts(_facts(saved)), text.components(saved.mixture, saved.feature_names)]
     click.echo("\n\n".join(parts + ["\n".join(sentences)] * bool(sentences)))
+
+
+def _tell(checkpoint: Checkpoint, *, as_json: bool) -> None:
+    told = of_checkpoint.table(checkpoint)
+    if as_json:
+        write_json(told)
+    else:
+        click.echo(text.facts(of_checkpoint.facts(told)))
 
 
 def _diagnosis(saved: SavedModel, data: str | None, columns: tuple[str, ...] | None) -> Diagnosis:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -143,6 +143,63 @@ def memory_option(command: Command) -> Command:
         help="What the rows of DATA may take in memory, such as 2GiB; larger files are read block by block.  "
         "[default: a quarter of the memory]",
     )(command)
+
+
+def executor_options(command: Command) -> Command:
+    """Add the options --executor and --scheduler."""
+    where = click.option(
+        "--executor",
+        type=click.Choice(["threads", "dask"]),
+        default="threads",
+        show_default=True,
+        help="Where the passes over the rows run.",
+    )
+    scheduler = click.option("--scheduler", metavar="ADDRESS", help="Of --executor dask: tcp://HOST:PORT.")
+    return where(scheduler(command))
+
+
+def checkpoint_options(command: Command) -> Command:
+    """Add the options --checkpoint, --checkpoint-every and --resume."""
+    every = click.option(
+        "--checkpoint-every",
+        type=NonNegative(),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Least time between two checkpoints.",
+    )
+    resume = click.option("--resume", is_flag=True, help="Go on from the checkpoint, if it is there.")
+    where = click.option(
+        "--checkpoint", metavar="FILE", help="Save to FILE what is done so far, for --resume after a crash."
+    )
+    return where(every(resume(command)))
+
+
+def check_resume(given: Collection[str]) -> None:
+    """Raise click.UsageError if --resume was given without a checkpoint."""
+    if "resume" in given and "checkpoint" not in given:
+        raise click.UsageError("--resume goes on from a checkpoint: name it with --checkpoint FILE")
+
+
+def check_executor(name: str, scheduler: str | None) -> str | None:
+    """Return the parameter ``executor`` of an estimator.
+
+    Raises
+    ------
+    click.UsageError
+        If the address of a scheduler is missing, or there is one too many.
+    """
+    if name == "dask" and scheduler is None:
+        raise click.UsageError(
+            "--executor dask needs the address of its scheduler: --scheduler tcp://HOST:PORT"
+        )
+    if name != "dask" and scheduler is not None:
+        raise click.UsageError("--scheduler is for --executor dask")
+    if scheduler is not None and "://" not in scheduler:
+        raise click.UsageError(
+            f"--scheduler {scheduler}: expected an address such as tcp://127.0.0.1:8786, with its protocol"
+        )
+    return scheduler
 
 
 class NonNegative(click.FloatRange):

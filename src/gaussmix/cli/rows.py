@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaussmix.errors import DataError, ParameterError, ResourceLimitError
@@ -107,27 +108,21 @@ def blocks(source: Source, n_classes: int = 1) -> Iterator[FloatArray]:
 def _open(
     path: str, name: str, columns: Sequence[str] | None, weights: str | None, limits: dict[str, Any]
 ) -> Source:
-    from gaussmix.source import as_source, column_names
+    from gaussmix.source import as_source
 
     chosen = "--columns" if columns is not None else "--weights" if weights is not None else None
     if chosen is not None and not _has_names(path):
         raise ParameterError(f"{name}: its columns have no names: leave {chosen} out, or save it as Parquet")
     try:
-        if weights is None:
-            return as_source(path, columns=columns, **limits)
-        weight = as_source(path, **limits | {"columns": [weights], "missing": False})
-        if columns is None:
-            columns = [name for name in column_names(path) or () if name != weights]
-            if not columns:
-                raise ParameterError(
-                    f"{weights!r} is the only column: there are no features beside the weights"
-                )
-        return as_source(path, columns=columns, sample_weight=_column(weight), **limits)
+        return as_source(path, columns=columns, sample_weight=weights, **limits)
     except (DataError, ParameterError, ResourceLimitError) as error:
-        # The advice is for Python: here the same choice is an option, and a file may stand for a pipe.
-        message = str(error).replace("columns=[...]", "--columns").replace(path, name)
-        message = message.replace("memory_limit", "--memory-limit")
-        raise type(error)(message) from error
+        raise type(error)(str(error).replace(path, name)) from error  # a file may stand for a pipe
+
+
+def about(data: str, error: DataError) -> DataError:
+    """Return the error with the name of the data before it, if it does not begin with a file of theirs."""
+    text = str(error)
+    return error if Path(text.partition(": ")[0]).exists() else DataError(f"{data}: {text}")
 
 
 @contextlib.contextmanager
@@ -137,12 +132,6 @@ def _spooled() -> Iterator[str]:
         shutil.copyfileobj(sys.stdin.buffer, file)
         file.flush()
         yield file.name
-
-
-def _column(source: Source) -> Any:
-    import numpy as np
-
-    return np.concatenate([block[:, 0] for block in blocks(source)])
 
 
 def evaluated(model: Any, source: Source) -> dict[str, float]:

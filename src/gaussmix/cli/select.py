@@ -29,6 +29,7 @@ Examples:
   gaussmix select iris.csv -k 1:6 -o iris.safetensors
   gaussmix select iris.csv -k 1:9 --covariance VVV,EEE,VVI --criterion icl --table iris-cells.csv
   gaussmix select big.parquet -k 5,10,20,40 --covariance diag --time-budget 600 --json | jq .best
+  gaussmix select big.parquet -k 1:50 --checkpoint search.ckpt --resume -o best.safetensors
 """
 
 
@@ -112,6 +113,8 @@ CRITERION = option.Registered("criterion", _criteria, ["bic", "aic", "aicc", "ic
 )
 @click.option("--jobs", "n_jobs", type=click.IntRange(min=1), help="Threads.  [default: all cores]")
 @option.memory_option
+@option.checkpoint_options
+@option.executor_options
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Cells to print.")
 @option.json_option
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors (and --json).")
@@ -123,6 +126,9 @@ def select(
     columns: tuple[str, ...] | None,
     weights: str | None,
     memory_limit: str | None,
+    resume: bool,
+    executor: str,
+    scheduler: str | None,
     top: int,
     as_json: bool,
     quiet: bool,
@@ -131,19 +137,23 @@ def select(
 ) -> int:
     """Fit every combination of components and covariances to DATA, and report the best.
 
-    Ctrl-C ends the search with what it has found until then.
+    Ctrl-C ends the search with what it has found until then. With --checkpoint, --resume fits only the combinations
+    that are left, also after --time-budget was over.
     """
+    option.check_resume(option.given())
+    parameters["executor"] = option.check_executor(executor, scheduler)
     check_output(output, [data], [MODEL_SUFFIX])
     check_output(table, [data], [TABLE_SUFFIX], option="--table")
-    from gaussmix.cli.rows import open_data
+    check_output(parameters["checkpoint"], [data, output, table], None, option="--checkpoint")
+    from gaussmix.cli.rows import about, open_data
 
     source = open_data(data, columns, weights, missing=True, memory_limit=memory_limit)
     if output is not None:
         check_names(source)
     try:
-        search, seconds = _searched(source, parameters, quiet=quiet, verbose=verbose)
+        search, seconds = _searched(source, parameters, resume=resume, quiet=quiet, verbose=verbose)
     except DataError as error:  # the estimator sees rows, and does not know whose
-        raise DataError(f"{data}: {error}") from error
+        raise about(data, error) from error
     if output is not None:
         save_model(search.best_estimator_, source, output)
     if table is not None:
@@ -157,7 +167,7 @@ def select(
 
 
 def _searched(
-    source: Source, parameters: dict[str, Any], *, quiet: bool, verbose: int
+    source: Source, parameters: dict[str, Any], *, resume: bool, quiet: bool, verbose: int
 ) -> tuple[GaussianMixtureSearch, float]:
     """Return the fitted search, and the seconds that it took."""
     from gaussmix.cli.progress import lines_on_stderr
@@ -171,7 +181,7 @@ def _searched(
             warnings.simplefilter("ignore")
         search = GaussianMixtureSearch(**given, verbose=0 if quiet else 2 if verbose else 1)
         started = time.perf_counter()
-        search.fit(source)
+        search.fit(source, resume=resume)
         return search, time.perf_counter() - started
 
 

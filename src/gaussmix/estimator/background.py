@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
+from gaussmix.errors import ParameterError
+from gaussmix.estimator.journal import Journal
 from gaussmix.estimator.problem import Problem
-from gaussmix.estimator.training import Trained
 from gaussmix.fit import FitResult, fit_em, rank
 from gaussmix.model import Mixture
 from gaussmix.model.background import BackgroundMixture, Density, Uniform, log_volume
@@ -18,8 +20,19 @@ _SHARES: Final = (0.05, 0.3)  # of the background, where a start does not say
 _FAR: Final = 0.8  # of the rows in order of their density: those beyond start as background
 
 
-def background_density(background: Any, problem: Problem) -> Density:
-    """Return the density of ``background``: "uniform", "hull", or a callable that is one."""
+def background_of(estimator: Any, problem: Problem) -> Density | None:
+    """Return the density of ``background``: "uniform", "hull", a callable that is one, or None.
+
+    Raises
+    ------
+    ParameterError, DataError
+        If the rows cannot have one.
+    """
+    background = estimator.background
+    if background is None:
+        return None
+    if problem.rows.incomplete or problem.labels is not None or problem.noise is not None:
+        raise ParameterError(f"background={background!r} needs rows without NaN, partial labels and noise")
     if callable(background):
         density: Density = background
         return density
@@ -41,27 +54,32 @@ def described(source: Source, density: Any) -> Source:
 
 
 def fit_with_background(
-    estimator: Any, problem: Problem, trained: Trained, richer: Callable[[], Mixture] | None
-) -> Trained:
+    estimator: Any,
+    problem: Problem,
+    mixture: Mixture,
+    density: Density,
+    richer: Mixture | None,
+    journal: Journal,
+) -> FitResult[BackgroundMixture]:
     """Return the best fit with a background from several starts.
 
     Parameters
     ----------
     estimator : GaussianMixture
     problem : Problem
-    trained : Trained
+    mixture : Mixture
         A fit without background.
-    richer : callable, optional
-        Returns a fit of one component more, to do without its widest.
+    density : callable
+        Of the background.
+    richer : Mixture, optional
+        A fit of one component more, to do without its widest.
+    journal : Journal
     """
-    density = background_density(estimator.background, problem)
-    starts = [BackgroundMixture(trained.result.model, share, density) for share in _SHARES]
+    starts = [partial(BackgroundMixture, mixture, share, density) for share in _SHARES]
     if richer is not None:
-        starts.append(_without_widest(richer(), density))
-    starts.append(_of_dense_rows(trained.result.model, density, problem))
-    results = [_run(estimator, problem, start) for start in starts]
-    best = max(results, key=rank)
-    return Trained(best, trained.optima)
+        starts.append(partial(_without_widest, richer, density))
+    starts.append(partial(_of_dense_rows, mixture, density, problem))
+    return max([_run(estimator, problem, start, journal) for start in starts], key=rank)
 
 
 def _without_widest(mixture: Mixture, density: Density) -> BackgroundMixture:
@@ -84,14 +102,24 @@ def _of_dense_rows(mixture: Mixture, density: Density, problem: Problem) -> Back
     return BackgroundMixture(mixture, 1.0 - _FAR, density)
 
 
-def _run(estimator: Any, problem: Problem, start: BackgroundMixture) -> FitResult:
-    return fit_em(
-        start,  # type: ignore[arg-type]  # it has all that the loop asks of a model
-        problem.partitions,
-        problem.executor,
-        tol=estimator.tol,
-        max_iter=max(estimator.max_iter, 1),
-        on_degenerate=estimator.on_degenerate,
-        acceleration=None,
-        assignment=estimator.assignment,
-    )
+def _run(
+    estimator: Any, problem: Problem, start: Callable[[], BackgroundMixture], journal: Journal
+) -> FitResult[BackgroundMixture]:
+    record = journal.begin(lambda _: (start(), None), np.random.default_rng(0))  # nothing is drawn
+    if record.result is None:
+        found = fit_em(
+            record.start,
+            problem.partitions,
+            problem.executor,
+            tol=estimator.tol,
+            max_iter=max(estimator.max_iter, 1),
+            on_degenerate=estimator.on_degenerate,
+            acceleration=None,
+            assignment=estimator.assignment,
+            resumed=record.state,
+            on_state=journal.on_state,
+        )
+        journal.end(found)
+        record.result = found
+    result: FitResult[BackgroundMixture] = record.result
+    return result

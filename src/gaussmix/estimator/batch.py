@@ -10,6 +10,8 @@ import numpy as np
 
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import DataError, ParameterError
+from gaussmix.estimator.gaussian_problem import problem_of
+from gaussmix.estimator.gaussian_training import best_fit, previous_fit
 from gaussmix.estimator.parameters import feature_units
 from gaussmix.estimator.training import Trained
 from gaussmix.executor import Executor
@@ -17,6 +19,7 @@ from gaussmix.fit import EStep, sample_rows
 from gaussmix.fit.degenerate import DegeneratePolicy
 from gaussmix.fit.stepwise import Stream, marginal
 from gaussmix.model import Mixture
+from gaussmix.moments import Moments
 from gaussmix.prior import FLOOR, Flat
 from gaussmix.source import ArraySource, Source
 from gaussmix.source.blocks import block_rows
@@ -95,7 +98,7 @@ class Batch:
         keeping = seen.stream is None or seen.rows is not None
         if keeping and seen.n_kept + self.source.n_rows <= self._limit:
             rows = _appended(seen.rows or (), self.source)
-            if seen.n_kept + self.source.n_rows < (GROWTH * seen.n_fitted if seen.stream else self._least):
+            if seen.n_kept + self.source.n_rows < (GROWTH * seen.n_fitted if seen.stream else self.least):
                 return replace(self._stepped(seen), rows=rows, n_rows=n_rows)
             whole = _joined(rows)
             return replace(self._started(seen, whole), rows=(whole,), n_rows=n_rows)
@@ -107,7 +110,7 @@ class Batch:
         return replace(self._stepped(seen), rows=None, n_rows=n_rows)
 
     @property
-    def _least(self) -> int:
+    def least(self) -> int:
         """Rows without which nothing is fitted."""
         K, D = int(self.estimator.n_components), self.source.n_features
         return max(_FIRST_PER_COMPONENT * K, _FIRST_PER_MEAN * K * (D + 1))
@@ -120,20 +123,20 @@ class Batch:
         wanted = min(max(_KEPT, _KEPT_PER_PARAMETER * n_parameters), _MOST_KEPT_VALUES // D)
         if self.estimator.half_life is not None:
             wanted = min(wanted, int(self.estimator.half_life))
-        return max(wanted, 2 * self._least)
+        return max(wanted, 2 * self.least)
 
     def _started(self, seen: Seen, rows: Source) -> Seen:
         """Return the stream that begins with a fit of the kept rows."""
         estimator = self.estimator
-        if estimator.half_life is not None and estimator.half_life < self._least:
+        if estimator.half_life is not None and estimator.half_life < self.least:
             raise ParameterError(
                 f"half_life={estimator.half_life:g} leaves fewer rows than {estimator.n_components} components need: "
-                f"set it to {self._least} or more, or to None"
+                f"set it to {self.least} or more, or to None"
             )
-        problem = estimator._problem(rows, self.executor, self.family, None, None)
+        problem = problem_of(estimator, rows, self.executor, self.family)
         if not problem.prior.maximises:
             raise ParameterError("partial_fit needs a prior that is maximised: use fit, or prior=None")
-        trained, complaints = estimator._best(problem)
+        trained, complaints = best_fit(estimator, problem, previous=previous_fit(estimator))
         self.fitted.append((trained, complaints))
         model = trained.result.model
         moments = self.executor.map_reduce(self._e_step(model), problem.partitions)
@@ -172,7 +175,7 @@ class Batch:
             start = end
         return replace(seen, stream=stream, mixture=stream.mixture, n_updates=n_updates)
 
-    def _e_step(self, model: Mixture) -> EStep:
+    def _e_step(self, model: Mixture) -> EStep[Moments]:
         return EStep(model, self.estimator.assignment == "hard")
 
     def _measured(self, stream: Stream) -> Stream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gaussmix.estimator.bayesian_belief import Priors
-from gaussmix.estimator.progress import fitted_attributes
+from gaussmix.estimator.gaussian_attributes import fitted_attributes
 from gaussmix.model.variational import VariationalMixture
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,19 +15,24 @@ from gaussmix.estimator.bayesian_belief import Priors, resolve_priors, resolve_w
 from gaussmix.estimator.bayesian_constraints import BAYESIAN_CONSTRAINTS
 from gaussmix.estimator.bayesian_start import VariationalStarter
 from gaussmix.estimator.bayesian_training import Inference, Inferred
-from gaussmix.estimator.executors import engine_of
+from gaussmix.estimator.checkpoints import journal_of
+from gaussmix.estimator.executors import SharedExecutor, engine_of, executing
 from gaussmix.estimator.fitted_density import FittedDensity
+from gaussmix.estimator.journal import Journal
 from gaussmix.estimator.parameters import check_memory, check_warm_start
 from gaussmix.estimator.problem import Problem
-from gaussmix.estimator.progress import CallbackSupportMixin, Progress, with_callbacks
+from gaussmix.estimator.progress import CallbackSupport, Progress, with_callbacks
 from gaussmix.estimator.rows import component_source, features_kept_on_error
-from gaussmix.estimator.threads import executor_for, single_threaded_blas
+from gaussmix.estimator.threads import single_threaded_blas
+from gaussmix.executor import Executor
 from gaussmix.model import evaluate
 from gaussmix.model.variational import VariationalMixture
+from gaussmix.model.variational.belief import Belief
+from gaussmix.source import Source
 from gaussmix.types import Effort, FloatArray, IntArray
 
 
-class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator):
+class BayesianGaussianMixture(CallbackSupport, SharedExecutor, FittedDensity, BaseEstimator):
     """Infer a Gaussian mixture by variational Bayes; a drop-in for ``sklearn.mixture.BayesianGaussianMixture``.
 
     Components that the rows do not need are left without rows, so that ``n_components`` is an upper bound.
@@ -83,6 +89,15 @@ class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator
         How many moves ``init_params="auto"`` tries; none for "low".
     n_jobs : int, optional
         Threads; None or -1 means one a core. The result does not depend on it.
+    executor : {"dask"}, str, distributed.Client, Executor or None, default=None
+        Where the passes over the rows run, as in ``GaussianMixture``. The result does not depend on it.
+    memory_limit : int or str, optional
+        What the rows of files may take in memory, as in ``GaussianMixture``.
+    checkpoint : path, optional
+        File in which the fit saves where it stands after the moves, for ``fit(..., resume=True)``, as in
+        ``GaussianMixture``.
+    checkpoint_every : float, default=60
+        Seconds between two checkpoints at least; 0 writes one after every iteration.
 
     Attributes
     ----------
@@ -168,6 +183,10 @@ class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator
         convention: str = "exact",
         effort: Effort = "default",
         n_jobs: int | None = None,
+        executor: Any = None,
+        memory_limit: int | str | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -192,10 +211,14 @@ class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator
         self.convention = convention
         self.effort = effort
         self.n_jobs = n_jobs
+        self.executor = executor
+        self.memory_limit = memory_limit
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, resume: bool = False) -> Self:
         """Infer the posterior.
 
         Parameters
@@ -206,6 +229,9 @@ class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator
         sample_weight : array-like of shape (N,), optional
             A row of weight w counts as w rows: other than in ``GaussianMixture``, a common factor matters, since the
             prior counts for a number of rows.
+        resume : bool, default=False
+            Go on from ``checkpoint``, if the file is there, and otherwise begin anew. The bits are those of a fit
+            that never stopped.
 
         Returns
         -------
@@ -216,8 +242,12 @@ class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator
         ------
         DataError, DataTypeError, ValueError
             If rows, weights or parameters cannot be used; nothing is changed then.
+        CheckpointError
+            If the checkpoint belongs to other rows, parameters or versions; the message lists what differs.
+        OSError
+            If a checkpoint cannot be written or read.
         """
-        self._fit(X, sample_weight)
+        self._fit(X, sample_weight, resume=resume)
         return self
 
     @with_callbacks
@@ -250,24 +280,26 @@ class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator
         """The fitted posterior."""
         return self.posterior_
 
-    def _fit(self, X: Any, sample_weight: Any) -> Problem:
+    def _fit(self, X: Any, sample_weight: Any, *, resume: bool = False) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
         with features_kept_on_error(self), np.errstate(under="ignore"):
-            problem = self._problem(X, sample_weight)
-            with single_threaded_blas(problem.source.n_features):
+            source = component_source(self, X, sample_weight)
+            with single_threaded_blas(source.n_features), executing(self.n_jobs, self.executor) as executor:
+                problem = self._problem(source, executor)
                 priors = self._priors(problem)
-                inferred = self._best(problem, priors)
+                belief = priors.belief(problem, self.convention)
+                journal = journal_of(self, problem, resume=resume, belief=belief)
+                with journal.kept():
+                    inferred = self._best(problem, belief, journal)
         self._set_fitted(inferred, priors)
         self._warn(inferred.result, priors.complaints(problem))
         return problem
 
-    def _problem(self, X: Any, sample_weight: Any) -> Problem:
+    def _problem(self, source: Source, executor: Executor) -> Problem:
         """Check rows against parameters, and measure them."""
-        K = self.n_components
-        source = component_source(self, X, sample_weight)
         family = resolve_family(self.covariance_type, source.n_features)
-        check_memory(K, source.n_features, family)
-        return Problem.of(source, executor_for(self.n_jobs), family, K, self.reg_covar)
+        check_memory(self.n_components, source.n_features, family)
+        return Problem.of(source, executor, family, self.n_components, self.reg_covar)
 
     def _priors(self, problem: Problem) -> Priors:
         return resolve_priors(
@@ -279,7 +311,7 @@ class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator
             wishart=self.convention != "exact",
         )
 
-    def _best(self, problem: Problem, priors: Priors) -> Inferred:
+    def _best(self, problem: Problem, belief: Belief, journal: Journal) -> Inferred:
         """Run from each start, or on from the last fit; return the best."""
         weights = resolve_weights(
             self.weight_concentration_prior_type,
@@ -288,13 +320,12 @@ class BayesianGaussianMixture(CallbackSupportMixin, FittedDensity, BaseEstimator
             self.n_components,
             ordered=self.order_components,
         )
-        belief = priors.belief(problem, self.convention)
         before = VariationalMixture.before(belief, weights, self.convention)
         warm = self.warm_start and hasattr(self, "posterior_")
         if warm:
             check_warm_start(self.mixture_, self.n_components, problem.source.n_features, problem.family)
         progress = Progress(self, 1 if warm else self.n_init)
-        inference = Inference(problem, before, progress, self.tol, self.max_iter, self.effort)
+        inference = Inference(problem, before, progress, self.tol, self.max_iter, self.effort, journal)
         starter = VariationalStarter(problem, self.init_params, before)
         if warm:
             inferred = inference.go_on(self.posterior_, self._convergence)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from gaussmix.estimator.bayesian_start import VariationalStarter
+from gaussmix.estimator.journal import Found, Journal, RunRecord
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.training import Observer
-from gaussmix.fit import Convergence, FitResult, fit_em
+from gaussmix.fit import Convergence, FitResult, Optima, fit_em
 from gaussmix.fit.variational_moves import MOVES, VariationalSearch
 from gaussmix.model.variational import VariationalMixture
 
@@ -19,14 +19,13 @@ from gaussmix.model.variational import VariationalMixture
 class Inferred:
     """Hold the result of a run, and the passes over all rows that it took."""
 
-    result: FitResult
+    result: FitResult[VariationalMixture]
     n_passes: float
 
     @property
     def model(self) -> VariationalMixture:
         """The posterior."""
-        model: Any = self.result.model
-        return model  # type: ignore[no-any-return]
+        return self.result.model
 
     @property
     def bound(self) -> float:
@@ -36,7 +35,7 @@ class Inferred:
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """Run variational Bayes on one problem; parameters after ``observer`` as in ``BayesianGaussianMixture``."""
+    """Run variational Bayes on one problem; settings as in ``BayesianGaussianMixture``."""
 
     problem: Problem
     before: VariationalMixture
@@ -44,6 +43,7 @@ class Inference:
     tol: float
     max_iter: int
     effort: str
+    journal: Journal
 
     def best_of(
         self, starter: VariationalStarter, rng: np.random.Generator, n_init: int, *, moves: bool
@@ -65,25 +65,38 @@ class Inference:
             mean_precision=self.before.belief.mean_precision + count,
             weight_posterior=weights.select(np.arange(len(count))).updated(count),
         )
-        return self._run(renewed, 0.0, convergence)
+        return self._run(RunRecord(renewed, None, {}, 0), convergence)
 
     def _from_start(
         self, trial: int, starter: VariationalStarter, rng: np.random.Generator, moves: bool
     ) -> Inferred:
         self.observer.start(trial)
+        return self._run(self.journal.begin(lambda rng: self._found(starter, rng, moves), rng))
+
+    def _found(self, starter: VariationalStarter, rng: np.random.Generator, moves: bool) -> Found:
+        """Return where a run starts, and what the moves on the way were worth."""
         model, chosen = starter(rng), MOVES[self.effort]
         if not moves or chosen is None or self.max_iter == 0 or model.n_components == 1:
-            return self._run(model, 0.0)
+            return model, None
         X, weight = starter.sample(rng)
         search = VariationalSearch(self.problem.partitions, self.problem.executor, X, weight, chosen, rng)
-        model = search.improve(model)
-        return self._run(model, search.n_passes)
+        return search.improve(model), Optima(1, 1, 1, search.n_passes)
 
-    def _run(
-        self, model: VariationalMixture, n_before: float, convergence: Convergence | None = None
-    ) -> Inferred:
-        start: Any = model
-        result = fit_em(
+    def _run(self, record: RunRecord, convergence: Convergence | None = None) -> Inferred:
+        if record.result is None:
+            result = self._from(record, convergence)
+            self.journal.end(result)
+            record.result = result
+        self.observer.end(record.result)
+        n_before = 0.0 if record.optima is None else record.optima.n_passes
+        return Inferred(record.result, n_before + len(record.result.history))
+
+    def _from(self, record: RunRecord, convergence: Convergence | None) -> FitResult[VariationalMixture]:
+        """Return the result of a run, from where its record says that it stands."""
+        if not record.ready:
+            self.journal.open(record, record.start, record.optima)
+        start: VariationalMixture = record.start
+        return fit_em(
             start,
             self.problem.partitions,
             self.problem.executor,
@@ -91,9 +104,9 @@ class Inference:
             max_iter=self.max_iter,
             on_iteration=self._tell if self.observer.listens else None,
             convergence=convergence,
+            resumed=record.state,
+            on_state=self.journal.on_state,
         )
-        self.observer.end(result)
-        return Inferred(result, n_before + len(result.history))
 
-    def _tell(self, iteration: int, bound: float, model: Any) -> bool:
+    def _tell(self, iteration: int, bound: float, model: VariationalMixture) -> bool:
         return self.observer.iteration(iteration, bound, model.plug_in())

@@ -16,6 +16,7 @@ from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import ParameterError
 from gaussmix.estimator.cells import CellFitter, Rows
 from gaussmix.estimator.families import is_count
+from gaussmix.estimator.search_journal import SearchJournal
 from gaussmix.estimator.search_progress import Observe, shown
 from gaussmix.executor import Executor, Serial, local_executor
 from gaussmix.selection import (
@@ -58,61 +59,85 @@ class CellSearch:
         Parameters of ``GaussianMixture`` that all cells share.
     seed : int or list of int
     n_threads : int
+    executor : Executor
+        Of so many threads, or one whose passes run elsewhere.
+    elsewhere : bool
+        Whether they do: then cells are fitted one after the other, as each keeps all workers busy.
     """
 
     source: Source
     settings: dict[str, Any]
     seed: Any
     n_threads: int
+    executor: Executor
+    elsewhere: bool = False
 
     def __call__(
         self,
         cells: Sequence[Cell],
+        rows: Rows,
         criteria: Sequence[str],
         limits: Limits,
+        journal: SearchJournal,
         *,
         cv: Any,
         n_resamples: int,
         verbose: int = 0,
     ) -> list[Outcome]:
-        """Return the outcome of every cell; parameters as in ``GaussianMixtureSearch``."""
+        """Return the outcome of every cell; other parameters than ``rows`` as in ``GaussianMixtureSearch``."""
         deadline = perf_counter() + limits.seconds
-        all_threads = local_executor(self.n_threads)
-        rows = self._rows(cells, all_threads)
         fitter = CellFitter(
             rows,
-            local_executor(max(1, self.n_threads // len(cells))),
+            self.executor if self.elsewhere else local_executor(max(1, self.n_threads // len(cells))),
             self.settings,
             self.seed,
             held=self._held(cells, cv) if "cv" in criteria else (),
             resampled=self._resampled(cells, n_resamples) if "stability" in criteria else (),
         )
-        with shown(len(cells), verbose) as observe:
-            outcomes = self._in_phases(cells, fitter, limits, observe)
+        with shown(len(cells), verbose) as show:
+
+            def observe(outcome: Outcome) -> None:
+                journal.note(outcome)
+                show(outcome)
+
+            outcomes = self._in_phases(cells, fitter, limits, observe, journal)
+        journal.ended(outcomes)
         whole = not any(outcome.status == INTERRUPTED for outcome in outcomes)
-        alone = CellFitter(rows, all_threads, self.settings, self.seed)
+        alone = CellFitter(rows, self.executor, self.settings, self.seed)
         outcomes = consistent(outcomes, alone, deadline if whole else -math.inf)
         return against_one(outcomes, alone if whole else None)
 
+    def rows(self, cells: Sequence[Cell]) -> Rows:
+        """Return the rows, measured for these cells."""
+        return self._rows(cells, self.executor)
+
     def _in_phases(
-        self, cells: Sequence[Cell], fitter: CellFitter, limits: Limits, observe: Observe
+        self,
+        cells: Sequence[Cell],
+        fitter: CellFitter,
+        limits: Limits,
+        observe: Observe,
+        journal: SearchJournal,
     ) -> list[Outcome]:
         """Return the outcomes; the families whose M-step is quickest go first, as their optima help the others."""
         small = self.source.n_rows * self.source.n_features < _THREADED_VALUES
-        n_threads = 1 if small else min(self.n_threads, len(cells))
+        n_threads = 1 if small or self.elsewhere else min(self.n_threads, len(cells))
         began = perf_counter()
         quick = [cell for cell in cells if cell.family.unconstrained]
         slow = [cell for cell in cells if not cell.family.unconstrained]
         helpful = len({cell.name for cell in quick}) >= _HELPERS and self._searches
         if not (slow and helpful):
-            return Search(cells, fitter.fit, limits, observe).run(n_threads)
-        outcomes = Search(quick, fitter.fit, limits, observe).run(n_threads)
-        if any(outcome.status == INTERRUPTED for outcome in outcomes):
-            outcomes += [Outcome(cell, INTERRUPTED) for cell in slow]
+            return Search(cells, fitter.fit, limits, observe, journal.known).run(n_threads)
+        before = set(journal.known)
+        outcomes = Search(quick, fitter.fit, limits, observe, journal.known).run(n_threads)
+        interrupted = [outcome for outcome in outcomes if outcome.status == INTERRUPTED]
+        if interrupted:
+            outcomes += [replace(interrupted[0], cell=cell) for cell in slow]
         else:
             left = limits.seconds - (perf_counter() - began)
-            later = replace(limits, seconds=left, first=not any(outcome.fitted for outcome in outcomes))
-            outcomes += Search(slow, fitter.helped_by(outcomes).fit, later, observe).run(n_threads)
+            new = [outcome for outcome in outcomes if outcome.fitted and outcome.cell not in before]
+            later, helped = replace(limits, seconds=left, first=not new), fitter.helped_by(outcomes)
+            outcomes += Search(slow, helped.fit, later, observe, journal.known).run(n_threads)
         of_cell = {outcome.cell: outcome for outcome in outcomes}
         return [of_cell[cell] for cell in cells]
 
@@ -159,11 +184,11 @@ class CellSearch:
             parts = folds(self.source, n_folds, self._generator(_FOLDS))
         else:
             parts = given_folds(self.source, check_cv(cv).split(np.empty((self.source.n_rows, 0))))
-        return [(self._rows(cells, Serial(), kept), held) for kept, held in parts]
+        return [(self._rows(cells, self.executor, kept), held) for kept, held in parts]
 
     def _resampled(self, cells: Sequence[Cell], n_resamples: int) -> list[Rows]:
         drawn = resamples(self.source, n_resamples, self._generator(_RESAMPLES))
-        return [self._rows(cells, Serial(), source) for source in drawn]
+        return [self._rows(cells, self.executor, source) for source in drawn]
 
     def _generator(self, key: tuple[int, ...]) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))

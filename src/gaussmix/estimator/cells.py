@@ -12,7 +12,9 @@ from zlib import crc32
 import numpy as np
 
 from gaussmix.errors import DataError
+from gaussmix.estimator.executors import beside
 from gaussmix.estimator.gaussian_mixture import GaussianMixture
+from gaussmix.estimator.gaussian_training import Previous, best_fit
 from gaussmix.estimator.parameters import check_memory
 from gaussmix.estimator.problem import Problem
 from gaussmix.executor import Executor
@@ -45,17 +47,30 @@ class Rows:
             )
             for cell in {_kind(cell): cell for cell in cells}.values()
         }
+        self._last: tuple[int, Any] = 0, None
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was measured, for each kind of prior."""
+        return list(self._problems.values())
 
     def problem(self, cell: Cell, executor: Executor) -> Problem:
         """Return what a fit of the cell needs to know of the rows."""
-        N, D, K = self.source.n_rows, self.source.n_features, cell.n_components
         return replace(
             self._problems[_kind(cell)],
             family=cell.family,
-            n_components=K,
-            executor=executor,
-            partitions=self._known.partitions(block_rows(N, D, K)),
+            n_components=cell.n_components,
+            executor=beside(self.source, executor),
+            partitions=self._partitions(cell.n_components),
         )
+
+    def _partitions(self, n_components: int) -> Any:
+        """Return the blocks of rows, the same ones as for the cell before where that can be: workers keep those."""
+        size = block_rows(self.source.n_rows, self.source.n_features, n_components)
+        last = self._last  # read once: other threads may be here, too
+        if last[0] != size:
+            self._last = last = size, self._known.partitions(size)
+        return last[1]
 
     @cached_property
     def n_distinct(self) -> int:
@@ -102,6 +117,7 @@ class CellFitter:
         self._seed = seed
         self._held, self._resampled = held, resampled
         self._found: list[Outcome] = []
+        self._sent: Any = None
 
     def helped_by(self, outcomes: Sequence[Outcome]) -> CellFitter:
         """Return a fitter whose searches start from the sound optima of these outcomes, too."""
@@ -122,7 +138,7 @@ class CellFitter:
         reason = unsupported(cell, self._rows.n_distinct, D)
         if reason is not None:
             raise DataError(reason)
-        fitted = self._run(self.estimator(cell), cell, self._given(cell))
+        fitted = self._run(self.estimator(cell), cell, given=self._given(cell))
         evidence, error = fitted.evidence, float("nan")
         if self._held:
             fits = [partial(self._refit, cell, rows, (0, f)) for f, (rows, _) in enumerate(self._held)]
@@ -137,9 +153,8 @@ class CellFitter:
     def go_on(self, cell: Cell, start: Mixture, *, iterate: bool) -> Fitted:
         """Return the fit of a cell by EM from ``start``, or ``start`` itself as its fit."""
         estimator = self.estimator(cell)
-        estimator.set_params(warm_start=True, max_iter=estimator.max_iter if iterate else 0)
-        estimator.mixture_, estimator._convergence = start, Convergence(estimator.tol)
-        fitted = self._run(estimator, cell)
+        estimator.set_params(max_iter=estimator.max_iter if iterate else 0)
+        fitted = self._run(estimator, cell, previous=(start, Convergence(estimator.tol)))
         if iterate:
             return fitted
         bound = fitted.evidence.log_likelihood / fitted.evidence.n_rows
@@ -156,9 +171,9 @@ class CellFitter:
         )
 
     def _refit(self, cell: Cell, rows: Rows, part: tuple[int, ...]) -> Mixture:
-        problem = rows.problem(cell, self._executor)
+        problem = self._problem(rows, cell)
         with np.errstate(under="ignore"):
-            trained, _ = self.estimator(cell, part)._best(problem)
+            trained, _ = best_fit(self.estimator(cell, part), problem)
         return trained.result.model
 
     def _given(self, cell: Cell) -> list[Mixture]:
@@ -172,14 +187,33 @@ class CellFitter:
         starts = [embedded(model, cell.family) for model in alike]
         return [start for start in starts if not start.covariances.singular.any()]
 
-    def _run(self, estimator: GaussianMixture, cell: Cell, given: Sequence[Mixture] = ()) -> Fitted:
-        problem = self._rows.problem(cell, self._executor)
+    def _problem(self, rows: Rows, cell: Cell) -> Problem:
+        """Return the problem of a cell; workers let go of what they keep of other rows, or other blocks of these."""
+        problem = rows.problem(cell, self._executor)
+        if problem.partitions is not self._sent:
+            self._executor.release()
+            self._sent = problem.partitions
+        return problem
+
+    def _run(
+        self,
+        estimator: GaussianMixture,
+        cell: Cell,
+        *,
+        given: Sequence[Mixture] = (),
+        previous: Previous | None = None,
+    ) -> Fitted:
+        problem = self._problem(self._rows, cell)
         given = [replace(start, prior=problem.prior) for start in given]
         problem = replace(problem, given=given)
         with np.errstate(under="ignore"):
-            trained, complaints = estimator._best(problem)
-            size = block_rows(problem.rows.n_rows, problem.rows.n_features, cell.n_components)
-            evidence = measure(trained.result.model, problem.rows.partitions(size), self._executor)
+            trained, complaints = best_fit(estimator, problem, previous=previous)
+            blocks = problem.partitions
+            if problem.rows.incomplete:  # those are groups, of rows that miss the same values
+                blocks = problem.rows.partitions(
+                    block_rows(problem.rows.n_rows, problem.rows.n_features, cell.n_components)
+                )
+            evidence = measure(trained.result.model, blocks, problem.executor)
             spurious = is_spurious(trained.result.model)
         if spurious:
             complaints.append(

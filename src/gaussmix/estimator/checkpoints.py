@@ -14,8 +14,9 @@ import numpy as np
 
 from gaussmix import kernel
 from gaussmix.errors import ParameterError
+from gaussmix.estimator.checkpoint_file import saved_for
 from gaussmix.estimator.identity import described, digest
-from gaussmix.estimator.journal import CheckpointJournal, Journal
+from gaussmix.estimator.journal import CheckpointJournal, Journal, RunRecord
 from gaussmix.estimator.problem import Problem
 from gaussmix.moments import Scatter
 
@@ -24,9 +25,20 @@ _LOOKED_AT: Final = 1_024  # rows at either end
 _OF_ITS_OWN: Final = ("checkpoint", "checkpoint_every", "warm_start")
 _IRRELEVANT: Final = frozenset((*_TO_OTHERS, *_OF_ITS_OWN))  # to the bits of a fit
 
+About = dict[str, dict[str, Any]]
+"""What a checkpoint belongs to, of JSON's own types."""
 
-def journal_of(estimator: Any, problem: Problem, *, resume: bool) -> Journal:
+
+def journal_of(estimator: Any, problem: Problem, *, resume: bool, **made: object) -> Journal:
     """Return where a fit keeps its record: nowhere, or in the file of its parameter ``checkpoint``.
+
+    Parameters
+    ----------
+    estimator : GaussianMixture
+    problem : Problem
+    resume : bool
+    **made : object
+        What the fit has made of its parameters and rows beside the problem, and makes anew, by name.
 
     Raises
     ------
@@ -40,27 +52,32 @@ def journal_of(estimator: Any, problem: Problem, *, resume: bool) -> Journal:
         if resume:
             raise ParameterError("resume=True goes on from a checkpoint: set checkpoint to its path")
         return Journal()
-    for name in ("background", "truncation"):
-        if getattr(estimator, name) is not None:
-            raise ParameterError(f"checkpoint and {name} do not go together: set one of them to None")
-    if estimator.warm_start and hasattr(estimator, "mixture_"):
+    if getattr(estimator, "warm_start", False) and hasattr(estimator, "mixture_"):
         raise ParameterError(
             "checkpoint and warm_start do not go together: fit a clone, or set checkpoint=None"
         )
-    _check_folder(Path(path))
-    shared = _shared(problem)
+    check_folder(Path(path))
+    shared = _shared(problem) | {name: thing for name, thing in made.items() if thing is not None}
     _check_state(problem, shared)
-    about = _about(estimator, problem)
-    if not Path(path).exists():
-        if resume:
-            warnings.warn(f"there is no checkpoint at {path}: the fit begins anew", UserWarning, stacklevel=2)
-        return CheckpointJournal(path, estimator.checkpoint_every, about, shared)
-    return CheckpointJournal.at(path, estimator.checkpoint_every, about, shared, resume=resume)
+    about = about_fit(estimator, _parameters(estimator), problem)
+    saved = saved_at(Path(path), about, resume=resume)
+    records = [] if saved is None else [RunRecord(*values) for values in saved.runs(shared)]
+    return CheckpointJournal(path, estimator.checkpoint_every, about, shared, records=records)
+
+
+def saved_at(path: Path, about: About, *, resume: bool) -> Any:
+    """Return the checkpoint to go on from, or None to begin anew; it raises what ``saved_for`` does."""
+    if path.exists():
+        return saved_for(path, about, resume=resume)
+    if resume:
+        warnings.warn(f"there is no checkpoint at {path}: the fit begins anew", UserWarning, stacklevel=2)
+    return None
 
 
 def _shared(problem: Problem) -> dict[str, object]:
     """Return what each fit of these rows and parameters makes anew, by name."""
     shared: dict[str, object] = {"prior": problem.prior, "family": problem.family}
+    shared["scatter"] = problem.family.scatter
     layer: Any = problem.prior
     while dataclasses.is_dataclass(layer):
         for field in dataclasses.fields(layer):
@@ -78,7 +95,7 @@ def _check_state(problem: Problem, shared: dict[str, object]) -> None:
     Encoder(shared)(problem.prior.select(np.arange(problem.n_components)))
 
 
-def _check_folder(path: Path) -> None:
+def check_folder(path: Path) -> None:
     """Raise before the time of a fit is spent where a checkpoint could not be written."""
     if path.is_dir():
         raise IsADirectoryError(f"checkpoint={str(path)!r} is a folder: name a file in it")
@@ -88,15 +105,24 @@ def _check_folder(path: Path) -> None:
         )
 
 
-def _about(estimator: Any, problem: Problem) -> dict[str, dict[str, Any]]:
-    """Return the tables of what a fit's bits depend on."""
+def _parameters(estimator: Any) -> dict[str, Any]:
+    return {
+        name: value for name, value in estimator.get_params(deep=False).items() if name not in _IRRELEVANT
+    }
+
+
+def about_fit(estimator: Any, parameters: dict[str, Any], problem: Problem) -> About:
+    """Return the tables of what a fit's bits depend on.
+
+    Parameters
+    ----------
+    estimator : estimator
+    parameters : dict
+        Those of its parameters that matter, by name.
+    problem : Problem
+    """
     from gaussmix.persistence.metadata import ALGORITHM_VERSION
 
-    parameters = {
-        name: described(value)
-        for name, value in estimator.get_params(deep=False).items()
-        if name not in _IRRELEVANT
-    }
     versions = {
         "gaussmix": version("gaussmix"),
         "algorithm": ALGORITHM_VERSION,
@@ -104,7 +130,12 @@ def _about(estimator: Any, problem: Problem) -> dict[str, dict[str, Any]]:
         "machine": platform.machine(),
         "numpy": np.__version__,
     }
-    return {"version": versions, "parameter": parameters, "data": _rows(problem)}
+    return {
+        "fit": {"estimator": type(estimator).__name__},
+        "version": versions,
+        "parameter": {name: described(value) for name, value in parameters.items()},
+        "data": _rows(problem),
+    }
 
 
 def _rows(problem: Problem) -> dict[str, Any]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sklearn.utils.validation import check_is_fitted
-
 from gaussmix.estimator.background import described
 from gaussmix.estimator.completion import filled
+from gaussmix.estimator.fitted_density import require_fitted
 from gaussmix.estimator.rows import prediction_source
 from gaussmix.estimator.threads import single_threaded_blas
 
@@ -23,7 +22,7 @@ class Diagnosed:
     @property
     def diagnosis_(self) -> Diagnosis:
         """What is doubtful about the fit, from what ``fit`` noted of some of its rows."""
-        check_is_fitted(self)
+        require_fitted(self)
         return self._diagnosis(self._row_evidence)
 
     def diagnose(self, X: Any, sample_weight: Any = None) -> Diagnosis:
@@ -42,7 +41,7 @@ class Diagnosed:
         """
         from gaussmix.selection.diagnosis import gather
 
-        check_is_fitted(self)
+        require_fitted(self)
         source = prediction_source(self, X, sample_weight, missing=True, sparse=True)
         fitted: Any = self
         with single_threaded_blas(source.n_features):

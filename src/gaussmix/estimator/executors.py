@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from importlib import import_module
-from typing import Any
+from typing import Any, Self
 
 from gaussmix.errors import ParameterError
 from gaussmix.estimator.threads import executor_for
@@ -65,6 +66,20 @@ def executing(n_jobs: int | None, executor: Any = None) -> Iterator[Executor]:
             f"executor={executor!r}: expected None for threads, 'dask', the address of a Dask scheduler such as "
             "'tcp://127.0.0.1:8786', a distributed.Client, or an Executor"
         )
+
+
+class SharedExecutor:
+    """Give the clones of an estimator its executor itself: connections cannot be copied."""
+
+    executor: Any
+
+    def __sklearn_clone__(self) -> Self:
+        """Return an unfitted copy with the same executor."""
+        bare = copy(self)
+        bare.executor = None
+        new: Self = super(SharedExecutor, bare).__sklearn_clone__()  # type: ignore[misc]
+        new.executor = self.executor
+        return new
 
 
 def beside(source: Source, executor: Executor) -> Executor:

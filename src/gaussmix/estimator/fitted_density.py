@@ -24,6 +24,11 @@ from gaussmix.model import evaluate
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 
+def require_fitted(estimator: Any) -> None:
+    """Raise NotFittedError unless the estimator is fitted; it says how many rows a stream still needs."""
+    check_is_fitted(estimator, msg=getattr(estimator, "_unfitted", None))
+
+
 class FittedDensity(DensityMixin):
     """Add the methods of a fitted density to an estimator that has ``mixture_``, ``n_jobs`` and ``random_state``."""
 
@@ -60,7 +65,7 @@ class FittedDensity(DensityMixin):
         y : ndarray of shape (n_samples,)
             The component of each row, in ascending order.
         """
-        check_is_fitted(self)
+        require_fitted(self)
         if n_samples < 1:
             raise ValueError(
                 f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample."
@@ -84,7 +89,7 @@ class FittedDensity(DensityMixin):
 
     def _evaluated(self, function: Any, X: Any, sample_weight: Any = None, model: Any = None) -> Any:
         """Return what a function of ``model.evaluate`` gives for rows, under the fitted density or another model."""
-        check_is_fitted(self)
+        require_fitted(self)
         engine = engine_of(X)
         sums_up = function is evaluate.score  # all else gives values of rows, which come here or stay there
         if engine is not None and model is None and not sums_up:
@@ -102,7 +107,7 @@ class FittedDensity(DensityMixin):
             return np.random.default_rng(int(random_state))
         return np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
 
-    def _set_history(self, result: FitResult) -> None:
+    def _set_history(self, result: FitResult[Any]) -> None:
         """Set the attributes that tell how the fit went."""
         fitted = self._fitted
         fitted.converged_ = result.converged
@@ -111,7 +116,7 @@ class FittedDensity(DensityMixin):
         fitted.lower_bound_ = result.history[-1] if result.history else -math.inf
         fitted._convergence = result.convergence  # for a warm start
 
-    def _warn(self, result: FitResult, complaints: list[str]) -> None:
+    def _warn(self, result: FitResult[Any], complaints: list[str]) -> None:
         """Warn of what the data could not support, and of a fit that ran out of iterations."""
         for message in complaints:
             warnings.warn(message, DegenerateWarning, stacklevel=5)
@@ -139,7 +144,7 @@ class Criteria(FittedDensity):
 
     def _log_likelihood(self, X: Any) -> tuple[float, int]:
         """Return the total log-likelihood of ``X`` and its number of rows."""
-        check_is_fitted(self)
+        require_fitted(self)
         source = prediction_source(self._fitted, X, missing=self._takes_missing, sparse=True)
         return self.score(source) * source.n_rows, source.n_rows
 

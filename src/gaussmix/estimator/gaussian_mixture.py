@@ -2,56 +2,38 @@
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import replace
 from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator, _fit_context
 
-from gaussmix.covariance import CovarianceFamily, resolve_family
-from gaussmix.covariance.deconvolution import noise_matrices
-from gaussmix.errors import DataError, ParameterError
-from gaussmix.estimator.background import described, fit_with_background
+from gaussmix.covariance import CovarianceFamily
+from gaussmix.estimator.background import background_of, described
 from gaussmix.estimator.checkpoints import journal_of
 from gaussmix.estimator.constraints import CONSTRAINTS
 from gaussmix.estimator.diagnosed import Diagnosed
-from gaussmix.estimator.executors import engine_of, executing
-from gaussmix.estimator.fitted_density import Criteria
-from gaussmix.estimator.frozen import frozen_prior
-from gaussmix.estimator.journal import Journal
+from gaussmix.estimator.executors import SharedExecutor, engine_of, executing
+from gaussmix.estimator.fitted_density import Criteria, require_fitted
+from gaussmix.estimator.gaussian_attributes import set_fitted
+from gaussmix.estimator.gaussian_problem import family_of, problem_of
+from gaussmix.estimator.gaussian_training import best_before_background, best_fit, previous_fit
 from gaussmix.estimator.labels import partial_labels
-from gaussmix.estimator.parameters import (
-    check_means,
-    check_memory,
-    check_warm_start,
-    check_weights,
-    covariances_from_precisions,
-)
 from gaussmix.estimator.problem import Problem
-from gaussmix.estimator.progress import (
-    COVARIANCE_ATTRIBUTES,
-    CallbackSupportMixin,
-    Progress,
-    fitted_attributes,
-    with_callbacks,
-)
+from gaussmix.estimator.progress import CallbackSupport, with_callbacks
 from gaussmix.estimator.rows import component_source, features_kept_on_error, prediction_source
-from gaussmix.estimator.sparse import sparse_refused
-from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.streaming import Streaming
 from gaussmix.estimator.threads import single_threaded_blas
-from gaussmix.estimator.training import Trained, Training
+from gaussmix.estimator.training import Trained
 from gaussmix.estimator.uncertain import Uncertain
-from gaussmix.executor import Executor
 from gaussmix.model import Mixture, evaluate
-from gaussmix.source import Source
+from gaussmix.model.background import BackgroundMixture
 from gaussmix.types import Assignment, Effort, FloatArray, IntArray, OnDegenerate
 
 
-class GaussianMixture(CallbackSupportMixin, Streaming, Diagnosed, Uncertain, Criteria, BaseEstimator):
+class GaussianMixture(
+    CallbackSupport, SharedExecutor, Streaming, Diagnosed, Uncertain, Criteria, BaseEstimator
+):
     """Fit a Gaussian mixture by EM; a drop-in for ``sklearn.mixture.GaussianMixture``.
 
     Parameters
@@ -302,8 +284,9 @@ class GaussianMixture(CallbackSupportMixin, Streaming, Diagnosed, Uncertain, Cri
             Ignored, unless it holds whole numbers some of which are -1: then the others are the components 0 to K - 1
             of their rows, and those of -1 are estimated. A target of two classes, -1 and 1, is ignored too, and so is
             any with one component.
-        sample_weight : array-like of shape (N,), optional
-            A row of weight w counts as w rows; weights of a common factor give the same fit.
+        sample_weight : array-like of shape (N,) or str, optional
+            A row of weight w counts as w rows; weights of a common factor give the same fit. Of a table, or of files
+            whose columns have names: the column that holds them, which is then no feature.
         noise : array-like of shape (N, D) or (N, D, D), optional
             Variances, or covariances, of the noise with which each row was measured: the mixture is that of the rows
             without noise (extreme deconvolution, Bovy, Hogg & Roweis 2011), which ``predict``, ``score`` and ``bic``
@@ -358,185 +341,46 @@ class GaussianMixture(CallbackSupportMixin, Streaming, Diagnosed, Uncertain, Cri
         -------
         ndarray of shape (n, D)
         """
-        check_is_fitted(self)
+        require_fitted(self)
         source = prediction_source(self, X, missing=True)
         rows = source.take(np.arange(source.n_rows))
         mixture: Mixture = self.mixture_
         with single_threaded_blas(source.n_features):
             return mixture.impute(rows, draw=draw, random_state=random_state)
 
-    def __sklearn_clone__(self) -> Self:
-        """Return an unfitted copy with the same executor: connections cannot be copied."""
-        bare = copy(self)
-        bare.executor = None
-        new: Self = super(GaussianMixture, bare).__sklearn_clone__()
-        new.executor = self.executor
-        return new
-
     def _fit(self, X: Any, sample_weight: Any, y: Any, noise: Any = None, *, resume: bool = False) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
         with features_kept_on_error(self), np.errstate(under="ignore"):
             source = component_source(self, X, sample_weight, missing=True, sparse=True)
-            family = self._family(source)
+            family = family_of(self, source)
             with (
                 single_threaded_blas(source.n_features, [family]),
                 executing(self.n_jobs, self.executor) as executor,
             ):
                 labels = partial_labels(y, source.n_rows, self.n_components)
-                problem = self._problem(source, executor, family, labels, noise)
-                journal = journal_of(self, problem, resume=resume)
-                trained, complaints = self._best(problem, journal)
-                density: Any = None
-                if self.background is not None:
-                    density, trained = self._before_background(problem, trained)
+                problem = problem_of(self, source, executor, family, labels=labels, noise=noise)
+                trained, density, complaints = self._trained(problem, resume=resume)
                 self._note(trained, described(problem.rows_without_noise(trained.result.model), density))
-        self._set_fitted(trained)
+        set_fitted(self, trained)
         self.background_, self._noisy = density, noise is not None
         self._note_rows(source)
         self._warn(trained.result, complaints)
         return problem
 
-    def _family(self, source: Source) -> CovarianceFamily:
-        """Return the family of ``covariance_type``, checked against rows and parameters."""
-        family = resolve_family(self.covariance_type, source.n_features, n_factors=self.n_factors)
-        if source.incomplete and not family.grouped:
-            raise DataError(
-                f"covariance_type={family.name!r} takes no missing values where there are {source.n_features} "
-                "features: fill them in, or use covariance_type='diag'"
-            )
-        for name in ("prior", "precisions_init"):
-            if getattr(self, name) is not None and not family.grouped:
-                raise ParameterError(
-                    f"{name} is not possible for covariance_type={family.name!r} where there are {source.n_features} "
-                    f"features: set {name}=None"
-                )
-        check_memory(self.n_components, source.n_features, family)
-        return family
-
-    def _problem(
-        self,
-        source: Source,
-        executor: Executor,
-        family: CovarianceFamily,
-        labels: IntArray | None,
-        noise: Any,
-    ) -> Problem:
-        """Measure the rows."""
-        if source.sparse and (labels is not None or noise is not None):
-            raise sparse_refused()
-        if source.exceeds_memory and not (labels is None and noise is None and self.background is None):
-            raise DataError(
-                "rows with partial labels, noise or a background must fit into memory: raise memory_limit"
-            )
-        if noise is not None:
-            noise = noise_matrices(noise, source.n_rows, source.n_features)
-            if source.incomplete:
-                raise DataError(
-                    "noise and missing values (NaN) in X do not go together: give those a large noise"
-                )
-            if not family.grouped:
-                raise DataError(
-                    f"covariance_type={self.covariance_type!r} takes no noise where there are {source.n_features} "
-                    "features: use covariance_type='diag'"
-                )
-        problem = Problem.of(
-            source,
-            executor,
-            family,
-            self.n_components,
-            self.reg_covar,
-            equal_weights=self.equal_weights,
-            labels=labels,
-            noise=noise,
-        )
-        if labels is not None and self.on_degenerate == "drop":
-            raise ParameterError("on_degenerate='drop' would drop a label of y: use 'floor' or 'restart'")
-        if self.prior is not None:
-            from gaussmix.estimator.priors import believing
-
-            problem = believing(self, problem)
-        return replace(problem, prior=frozen_prior(self, problem)) if self.frozen is not None else problem
-
-    def _best(self, problem: Problem, journal: Journal | None = None) -> tuple[Trained, list[str]]:
-        """Run EM from each start, or on from the last fit; return the best, and what is to be warned of."""
-        warm = self.warm_start and hasattr(self, "mixture_")
-        if warm:
-            check_warm_start(self.mixture_, self.n_components, problem.source.n_features, problem.family)
-        starter = None if warm else self._starter(problem)
-        progress = Progress(self, 1 if warm else self.n_init)
-        training = Training(
-            problem,
-            progress,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            on_degenerate=self.on_degenerate,
-            # Leaps are judged by the bound, which a prior without an objective does not raise.
-            acceleration=self.acceleration if problem.prior.maximises else None,
-            assignment=self.assignment,
-            effort=self.effort,
-            journal=journal or Journal(),
-        )
-        with training.journal.kept():
-            if self.truncation is not None:
-                from gaussmix.estimator.truncation import train_truncated
-
-                trained = train_truncated(self, problem, starter, progress)
-            elif starter is None:
-                trained = training.go_on(self.mixture_, self._convergence)
-            else:
-                trained = training.best_of(starter, self._generator(), self.n_init)
-        progress.close()
-        return trained, problem.complaints(trained.result) + ([] if starter is None else starter.complaints())
-
-    def _starter(self, problem: Problem) -> Starter:
-        K, D = self.n_components, problem.source.n_features
-        weights, means, precisions = self.weights_init, self.means_init, self.precisions_init
-        if self.prior is not None:
-            from gaussmix.estimator.priors import believed_start
-
-            believed = believed_start(self, problem)
-            if believed is not None:
-                return Starter(problem, self.init_params, *believed)
-        return Starter(
-            problem,
-            self.init_params,
-            None if weights is None else check_weights(weights, K),
-            None if means is None else check_means(means, K, D),
-            None if precisions is None else covariances_from_precisions(precisions, problem.family, K, D),
-        )
-
-    def _set_fitted(self, trained: Trained) -> None:
-        result = trained.result
-        for name in COVARIANCE_ATTRIBUTES:  # which of them there are depends on family and features
-            if name in vars(self):
-                delattr(self, name)
-        for name, value in fitted_attributes(result.model).items():
-            setattr(self, name, value)
-        self._set_history(result)
-        self.n_passes_ = trained.n_passes
-        self.degenerate_ = [collapse.as_dict() for collapse in result.collapses]
+    def _trained(
+        self, problem: Problem, *, resume: bool
+    ) -> tuple[Trained, BackgroundMixture | None, list[str]]:
+        """Return the best run, the mixture before the background where there is one, and what to warn of."""
+        background = background_of(self, problem)
+        journal = journal_of(self, problem, resume=resume, background=background)
+        with journal.kept():
+            trained, complaints = best_fit(self, problem, previous=previous_fit(self), journal=journal)
+            if background is None:
+                return trained, None, complaints
+            density, trained = best_before_background(self, problem, trained, background, journal)
+            return trained, density, complaints
 
     @property
     def _density(self) -> Any:
         """The fitted density: the mixture, or what it is a part of."""
         return self.mixture_ if self.background_ is None else self.background_
-
-    def _before_background(self, problem: Problem, trained: Trained) -> tuple[Any, Trained]:
-        """Return the mixture before its background, and the run that led there with the mixture as its model."""
-        if problem.rows.incomplete or problem.labels is not None or problem.noise is not None:
-            raise ParameterError(
-                f"background={self.background!r} needs rows without NaN, partial labels and noise"
-            )
-        settings = {
-            "n_components": self.n_components + 1,
-            "background": None,
-            "frozen": None,
-            "init_params": "auto",
-        }
-        settings |= {"weights_init": None, "means_init": None, "precisions_init": None, "warm_start": False}
-        wider = clone(self).set_params(**settings)
-        wide_problem = replace(problem, n_components=self.n_components + 1)
-        richer = None if self.frozen is not None else lambda: wider._best(wide_problem)[0].result.model
-        found = fit_with_background(self, problem, trained, richer)
-        density: Any = found.result.model
-        return density, replace(found, result=replace(found.result, model=density.mixture))

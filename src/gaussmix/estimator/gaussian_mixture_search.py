@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from numbers import Integral
+from os import PathLike
 from typing import Any, ClassVar, Final, Literal, Self
 
 from sklearn.base import BaseEstimator, DensityMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.covariance import CovarianceFamily
-from gaussmix.errors import DataError, DegenerateWarning
 from gaussmix.estimator.cell_search import CellSearch, cells_of, criteria_of, limits_of
 from gaussmix.estimator.cells import seed_of
+from gaussmix.estimator.executors import SharedExecutor, executing
 from gaussmix.estimator.families import families_of, named, searched_families
+from gaussmix.estimator.gaussian_attributes import set_fitted
 from gaussmix.estimator.gaussian_mixture import GaussianMixture
 from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
+from gaussmix.estimator.search_complaints import require_one, warn_of
 from gaussmix.estimator.search_constraints import SEARCH_CONSTRAINTS
+from gaussmix.estimator.search_journal import search_journal_of
 from gaussmix.estimator.search_table import columns, data_frame
 from gaussmix.estimator.threads import n_threads, single_threaded_blas
 from gaussmix.estimator.training import Trained
-from gaussmix.selection import LikelihoodRatioTest, Outcome
-from gaussmix.selection.outcome import INTERRUPTED
+from gaussmix.executor import Executor
+from gaussmix.selection import Cell, LikelihoodRatioTest, Outcome
+from gaussmix.selection.outcome import INTERRUPTED, OUT_OF_TIME
 from gaussmix.source import Source
 from gaussmix.types import Effort, Float64Array, FloatArray, IntArray, OnDegenerate
 
@@ -33,10 +37,9 @@ _COMPONENTS: Final = tuple(range(1, 10))
 _OF_CELLS: Final = (  # parameters that every cell's GaussianMixture gets
     "tol", "reg_covar", "max_iter", "n_init", "init_params", "effort", "acceleration", "on_degenerate",
 )  # fmt: skip
-_REASONS: Final = 5  # that an error lists
 
 
-class GaussianMixtureSearch(DensityMixin, BaseEstimator):
+class GaussianMixtureSearch(SharedExecutor, DensityMixin, BaseEstimator):
     """Fit mixtures over a grid of components × covariance families, and keep the best by a criterion.
 
     Every cell of the grid is one row of the table ``results_``, whatever became of it. Afterwards the search is the
@@ -64,7 +67,8 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
     equal_weights : bool or "both", default=False
         Keep all mixing weights at 1 / K; ``"both"`` compares, which doubles the grid.
     time_budget : float, optional
-        Seconds. After them no further cell is begun; those under way end, and the first one is always fitted.
+        Seconds. After them no further cell is begun; those under way end, and the first one is always fitted. A
+        warning says how many cells were left out.
     abandon : bool, default=True
         Leave out larger K of a family whose criterion has risen three times in a row and stands 10 log n above its
         lowest value.
@@ -76,6 +80,15 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         1 shows a progress bar on a terminal, 2 prints a line a cell.
     n_jobs : int, optional
         Threads, over the cells; None or -1 means one a core. Without a time budget the result does not depend on it.
+    executor : {"dask"}, str, distributed.Client, Executor or None, default=None
+        Where the passes over the rows run, as in ``GaussianMixture``. The cells are then fitted one after the other.
+    memory_limit : int or str, optional
+        What the rows of files may take in memory, as in ``GaussianMixture``.
+    checkpoint : path, optional
+        File in which the search saves the cells that are done; ``fit(..., resume=True)`` fits only the others, after
+        a crash, an interrupt or the end of the time budget, and gives the table of a search that never stopped.
+    checkpoint_every : float, default=60
+        Seconds between two checkpoints at least; 0 writes one after every cell.
 
     Attributes
     ----------
@@ -95,6 +108,8 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
     best_equal_weights_ : bool
     best_score_ : float
         Its value of the criterion.
+    n_skipped_ : int
+        Cells that were not fitted because the time budget was over or the search was interrupted.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
         Only if the columns have names.
@@ -147,6 +162,10 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         random_state: Any = None,
         verbose: int = 0,
         n_jobs: int | None = None,
+        executor: Any = None,
+        memory_limit: int | str | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -168,9 +187,13 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.n_jobs = n_jobs
+        self.executor = executor
+        self.memory_limit = memory_limit
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, resume: bool = False) -> Self:
         """Fit every cell of the grid.
 
         Parameters
@@ -180,18 +203,26 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         y : ignored
         sample_weight : array-like of shape (N,), optional
             A row of weight w counts as w rows.
+        resume : bool, default=False
+            Go on from ``checkpoint``, if the file is there, and otherwise begin anew. The time budget begins anew.
 
         Returns
         -------
         GaussianMixtureSearch
-            Itself. After an interrupt (Ctrl-C), with what was fitted until then.
+            Itself. After an interrupt (Ctrl-C, or workers that were lost), with what was fitted until then.
 
         Raises
         ------
         DataError, DataTypeError, ValueError
             If rows, weights or parameters cannot be used, or no cell could be fitted; the message says why.
+        ExecutorError
+            If the workers were lost before a cell was fitted.
+        CheckpointError
+            If the checkpoint belongs to other rows, parameters or versions; the message lists what differs.
+        OSError
+            If a checkpoint cannot be written or read.
         """
-        self._fit(X, sample_weight)
+        self._fit(X, sample_weight, resume=resume)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
@@ -283,8 +314,11 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         family = self.best_covariance_type_ if covariance_type is None else covariance_type
         families = families_of([family], source.n_features, self.best_n_factors_ or 1)
         wanted = itertools.count(1) if n_components is None else n_components
-        with single_threaded_blas(source.n_features):
-            return self._cell_search(source).bootstrap(
+        with (
+            single_threaded_blas(source.n_features),
+            executing(self.n_jobs, self.executor) as executor,
+        ):
+            return self._cell_search(source, executor).bootstrap(
                 families, self.best_equal_weights_, wanted, n_bootstrap, level
             )
 
@@ -296,7 +330,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_estimator_")
 
-    def _fit(self, X: Any, sample_weight: Any) -> Source:
+    def _fit(self, X: Any, sample_weight: Any, *, resume: bool = False) -> Source:
         """Search and set all attributes, or raise and change nothing."""
         criteria = criteria_of(self.criterion)
         self._seed = self._entropy()
@@ -304,25 +338,41 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
             source = training_source(self, X, sample_weight, missing=True)
             families = searched_families(self.covariance_type, source.n_features, self.n_factors)
             cells = cells_of(self.n_components, families.all, self.equal_weights)
-            limits = limits_of(criteria[0], self.time_budget, abandon=self.abandon)
-            with single_threaded_blas(source.n_features, families.possible.values()):
-                outcomes = self._cell_search(source)(
-                    [cell for cell in cells if cell.name in families.possible],
-                    criteria,
-                    limits,
-                    cv=self.cv,
-                    n_resamples=self.n_resamples,
-                    verbose=self.verbose,
-                )
+            possible = [cell for cell in cells if cell.name in families.possible]
+            with (
+                single_threaded_blas(source.n_features, families.possible.values()),
+                executing(self.n_jobs, self.executor) as executor,
+            ):
+                outcomes = self._searched(self._cell_search(source, executor), possible, criteria, resume)
             outcomes = families.completed(cells, outcomes)
-            _require_one(outcomes)
+            require_one(outcomes)
         self._set_fitted(outcomes, criteria[0], source)
-        _warn(outcomes, self.best_index_)
+        warn_of(outcomes, self.best_index_)
         return source
 
-    def _cell_search(self, source: Source) -> CellSearch:
+    def _searched(
+        self, search: CellSearch, cells: list[Cell], criteria: list[str], resume: bool
+    ) -> list[Outcome]:
+        """Return the outcome of every cell, from the checkpoint where it is there."""
+        rows = search.rows(cells)
+        journal = search_journal_of(self, self._seed, cells, criteria, rows.problems, resume=resume)
+        self._seed = journal.seed
+        with journal.kept():
+            return replace(search, seed=journal.seed)(
+                cells,
+                rows,
+                criteria,
+                limits_of(criteria[0], self.time_budget, abandon=self.abandon),
+                journal,
+                cv=self.cv,
+                n_resamples=self.n_resamples,
+                verbose=self.verbose,
+            )
+
+    def _cell_search(self, source: Source, executor: Executor) -> CellSearch:
         settings = {name: getattr(self, name) for name in _OF_CELLS}
-        return CellSearch(source, settings, self._seed, n_threads(self.n_jobs))
+        elsewhere = self.executor is not None or source.engine is not None
+        return CellSearch(source, settings, self._seed, n_threads(self.n_jobs), executor, elsewhere)
 
     def _set_fitted(self, outcomes: list[Outcome], criterion: str, source: Source) -> None:
         self.results_ = columns(outcomes, criterion)
@@ -332,6 +382,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         self.best_covariance_type_, self.best_n_factors_ = named(best.cell)
         self.best_equal_weights_ = best.cell.equal_weights
         self.best_score_ = float(self.results_[criterion][self.best_index_])
+        self.n_skipped_ = sum(outcome.status in (OUT_OF_TIME, INTERRUPTED) for outcome in outcomes)
         self.best_estimator_ = self._estimator(best, source)
 
     def _estimator(self, outcome: Outcome, source: Source) -> GaussianMixture:
@@ -345,10 +396,12 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
             equal_weights=outcome.cell.equal_weights,
             random_state=seed_of(outcome.cell, self._seed),
             n_jobs=self.n_jobs,
+            executor=self.executor,
+            memory_limit=self.memory_limit,
             **settings,
         )
         trained = Trained(outcome.fitted.result, outcome.fitted.optima)
-        estimator._set_fitted(trained)
+        set_fitted(estimator, trained)
         with single_threaded_blas(source.n_features):
             estimator._note(trained, source)
         for name in ("n_features_in_", "feature_names_in_"):
@@ -364,37 +417,3 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):
         if isinstance(self.random_state, Integral):
             return int(self.random_state)
         return check_random_state(self.random_state).randint(2**31, size=4).tolist()
-
-
-def _require_one(outcomes: list[Outcome]) -> None:
-    """Raise unless a cell was fitted."""
-    if any(outcome.fitted is not None for outcome in outcomes):
-        return
-    if any(outcome.status == INTERRUPTED for outcome in outcomes):
-        raise KeyboardInterrupt
-    reasons = [f"{outcome.cell}: {outcome.message}" for outcome in outcomes if outcome.message]
-    more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
-    raise DataError(
-        f"none of the {len(outcomes)} cells could be fitted: {'; '.join(reasons[:_REASONS])}{more}"
-    )
-
-
-def _warn(outcomes: list[Outcome], best_index: int) -> None:
-    """Warn of what the user of the best estimator should know."""
-    fitted = outcomes[best_index].fitted
-    assert fitted is not None
-    for message in fitted.complaints:
-        warnings.warn(message, DegenerateWarning, stacklevel=5)
-    if not fitted.result.converged:
-        warnings.warn(
-            f"The best cell, {outcomes[best_index].cell}, did not converge. Try to increase max_iter or tol.",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
-    missing = sum(outcome.status == INTERRUPTED for outcome in outcomes)
-    if missing:
-        warnings.warn(
-            f"the search was interrupted: {missing} of {len(outcomes)} cells were not fitted",
-            UserWarning,
-            stacklevel=5,
-        )

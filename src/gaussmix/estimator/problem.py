@@ -127,7 +127,7 @@ class Problem:
             return model
         return replace(in_order_of(self.labels, model, self.source), prior=self.prior)
 
-    def complaints(self, result: FitResult) -> list[str]:
+    def complaints(self, result: FitResult[Any]) -> list[str]:
         """Return sentences on what the data could not support."""
         names = self.rows.feature_names
         said = [

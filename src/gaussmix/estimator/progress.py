@@ -3,33 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
+from importlib.util import find_spec
 from time import perf_counter
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
-import numpy as np
-
+from gaussmix.estimator.gaussian_attributes import fitted_attributes
 from gaussmix.fit import FitResult
-from gaussmix.model import Mixture
-
-try:  # scikit-learn 1.9 and later
-    from sklearn import callback as _callback
-except ImportError:
-    _callback = None
+from gaussmix.model import Mixture, StudentMixture
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class _NoCallbacks:
-    """Stand in for scikit-learn's mixin."""
+    """Stand in for scikit-learn's mixin, where there is none."""
 
 
-CallbackSupportMixin: Any = _NoCallbacks if _callback is None else _callback.CallbackSupportMixin
+class _Callbacks:
+    """Stand in for scikit-learn's mixin until there are callbacks: importing that takes longer than all of ours."""
+
+    def set_callbacks(self, *callbacks: Any) -> Self:
+        """Set callbacks for the estimator.
+
+        Parameters
+        ----------
+        *callbacks : callback instances
+            Of scikit-learn's protocol ``FitCallback``; none removes those that are there.
+
+        Returns
+        -------
+        estimator
+            Itself.
+        """
+        return _mixin().set_callbacks(self, *callbacks)  # type: ignore[no-any-return]
+
+    def _init_callback_context(self, *args: Any, **kwargs: Any) -> Any:
+        return _mixin()._init_callback_context(self, *args, **kwargs)
+
+
+def _mixin() -> Any:
+    from sklearn.callback import CallbackSupportMixin
+
+    return CallbackSupportMixin
+
+
+# From scikit-learn 1.9 on.
+CallbackSupport: Any = _Callbacks if find_spec("sklearn.callback") else _NoCallbacks
 
 
 def with_callbacks(method: Method) -> Method:
-    """Return the method with callbacks torn down at its end, where scikit-learn has callbacks."""
-    return method if _callback is None else cast("Method", _callback.with_callbacks(method))
+    """Return the method with callbacks torn down at its end, where there are some."""
+
+    @wraps(method)
+    def managed(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+        if not hasattr(estimator, "_skl_callbacks"):
+            return method(estimator, *args, **kwargs)
+        from sklearn import callback
+
+        return callback.with_callbacks(method)(estimator, *args, **kwargs)
+
+    return cast("Method", managed)
 
 
 class Progress:
@@ -63,7 +96,7 @@ class Progress:
             )
             self._start_context.call_on_fit_task_begin(estimator=self._estimator)
 
-    def iteration(self, iteration: int, bound: float, model: Mixture) -> bool:
+    def iteration(self, iteration: int, bound: float, model: Mixture | StudentMixture) -> bool:
         """Report an iteration; return whether a callback asks to stop."""
         change, self._bound = bound - self._bound, bound
         if self._verbose and iteration % self._interval == 0:
@@ -78,7 +111,7 @@ class Progress:
         fitted = partial(fitted_attributes, model)
         return bool(context.call_on_fit_task_end(estimator=self._estimator, reconstruction_attributes=fitted))
 
-    def end(self, result: FitResult) -> None:
+    def end(self, result: FitResult[Any]) -> None:
         """Report that a start has ended."""
         if self._verbose:
             outcome = "converged" if result.converged else "did not converge"
@@ -98,36 +131,6 @@ class Progress:
 def _say(line: str) -> None:
     """Print a line on standard output, as scikit-learn's ``verbose`` does."""
     print(line)  # noqa: T201 - the user asked for it
-
-
-COVARIANCE_ATTRIBUTES: Final = (
-    "covariances_",
-    "precisions_",
-    "precisions_cholesky_",
-    "loadings_",
-    "noise_variance_",
-)
-
-
-def fitted_attributes(mixture: Mixture) -> dict[str, Any]:
-    """Return scikit-learn's fitted attributes of a mixture, and loadings and noise where it has factors."""
-    attributes: dict[str, Any] = {
-        "mixture_": mixture,
-        "background_": None,  # there is one where the parameter of this name is given
-        "_noisy": False,
-        "weights_": mixture.weights,
-        "means_": mixture.means,
-    }
-    stored: Any = mixture.covariances
-    if not stored.scatter.n_factors:
-        values = stored.parameters(), stored.precisions(), stored.precisions_cholesky()
-        attributes |= dict(zip(COVARIANCE_ATTRIBUTES, values, strict=False))
-    if stored.n_factors:
-        attributes |= {"loadings_": stored.loadings, "noise_variance_": stored.noise}
-    for value in attributes.values():
-        if isinstance(value, np.ndarray):
-            value.setflags(write=False)  # they are the mixture's own, which is frozen
-    return attributes
 
 
 def _root_context(estimator: Any, n_starts: int) -> Any:

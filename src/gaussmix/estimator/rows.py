@@ -105,7 +105,7 @@ def _source(
         )
         return checked(ArraySource(rows, sample_weight), missing=missing)
     source = as_source(X, sample_weight=sample_weight, missing=missing, memory_limit=limit)
-    if (table or _is_matrix(X)) and hasattr(X, "shape"):
+    if (table or _is_matrix(X)) and hasattr(X, "shape") and not isinstance(sample_weight, str):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     else:
         _check_features(estimator, source, reset=reset)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from gaussmix.errors import DataError, ParameterError
-from gaussmix.estimator.fitted_density import FittedDensity
+from gaussmix.errors import DataError, MissingDependencyError, ParameterError
+from gaussmix.estimator.fitted_density import FittedDensity, require_fitted
 from gaussmix.executor import Executor, Serial
 from gaussmix.executor.spark import SparkExecutor
 from gaussmix.model import evaluate
@@ -81,18 +80,20 @@ def spark_udf(model: Any, method: str = "predict") -> Any:
 
     Examples
     --------
-    >>> from gaussmix.estimator.spark import spark_udf
+    >>> from gaussmix import spark_udf
     >>> cluster = spark_udf(model)  # doctest: +SKIP
     >>> frame.withColumn("cluster", cluster("height", "weight"))  # doctest: +SKIP
     """
-    import pandas as pd
-    from pyspark.sql.functions import pandas_udf
-
     if method not in _COLUMNS:
         raise ParameterError(f"method={method!r}: expected one of {', '.join(map(repr, _COLUMNS))}")
+    try:
+        import pandas as pd
+        from pyspark.sql.functions import pandas_udf
+    except ImportError as error:
+        raise MissingDependencyError("spark_udf needs Spark: pip install 'gaussmix[spark]'") from error
     density, missing = model, True
     if isinstance(model, FittedDensity):
-        check_is_fitted(model)
+        require_fitted(model)
         density, missing = model._density, model._takes_missing
     _, function, kind = _COLUMNS[method]
     values = _Values(function, density, missing)

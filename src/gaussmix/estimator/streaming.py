@@ -10,24 +10,27 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from sklearn.base import _fit_context
 
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import ParameterError
-from gaussmix.estimator.batch import GROWTH, Batch, Seen
 from gaussmix.estimator.executors import executing
+from gaussmix.estimator.gaussian_attributes import set_fitted
+from gaussmix.estimator.gaussian_problem import family_of
 from gaussmix.estimator.progress import with_callbacks
 from gaussmix.estimator.rows import features_kept_on_error, stream_source
 from gaussmix.estimator.threads import single_threaded_blas
 from gaussmix.estimator.training import Trained
 from gaussmix.fit import Convergence, FitResult
 from gaussmix.fit.degenerate import DegeneratePolicy
-from gaussmix.fit.stepwise import Stream, moments_of
 from gaussmix.model import Mixture
 from gaussmix.source import Source
+
+if TYPE_CHECKING:
+    from gaussmix.estimator.batch import Batch, Seen
 
 _REFUSED: Final = ("background", "frozen", "truncation", "checkpoint")
 _ROWS_PER_PARAMETER: Final = 10  # that a mixture stands for of which nobody knows the rows
@@ -57,9 +60,11 @@ class Streaming:
         Returns
         -------
         GaussianMixture
-            Itself. ``n_samples_seen_`` is the number of rows so far, ``n_iter_`` that of updates, ``lower_bound_``
-            the running mean of the log-likelihood of a row before it was learnt; ``converged_`` is that of a fit of
-            kept rows, and else False.
+            Itself. ``n_samples_seen_`` is the number of rows so far, ``n_iter_`` that of updates; ``converged_`` is
+            that of a fit of kept rows, and else False. ``lower_bound_`` is a running mean of what the log-likelihood
+            of a row was before it was learnt, in nats: not under the mixture that is reported, an average which lies
+            a little higher, but under the one of the moment, since another pass would double the work. ``score`` has
+            that of the mixture.
 
         Raises
         ------
@@ -84,11 +89,13 @@ class Streaming:
         >>> model.n_samples_seen_
         2000
         """
+        from gaussmix.estimator.batch import Batch  # here: other fits need not wait for it
+
         estimator: Any = self
         with features_kept_on_error(estimator), np.errstate(under="ignore", over="ignore"):
             _check_parameters(estimator)
             source = stream_source(estimator, X, sample_weight)
-            family = estimator._family(source)
+            family = family_of(estimator, source)
             if family.scatter.n_factors:
                 raise ParameterError(
                     f"covariance_type={family.name!r} has no partial_fit where there are {source.n_features} "
@@ -116,6 +123,8 @@ class Streaming:
 
     def _set_seen(self, seen: Seen, before: Seen, batch: Batch) -> None:
         """Set all attributes."""
+        from gaussmix.estimator.batch import GROWTH
+
         estimator: Any = self
         if seen.stream is not None and seen.mixture is not None:
             trained = batch.fitted[-1][0] if batch.fitted else None
@@ -129,9 +138,14 @@ class Streaming:
             if grown or before.stream is None:  # rows to look at cost more than many a batch
                 estimator._note(trained, batch.source)
                 estimator._n_noted = seen.n_rows
-            estimator._set_fitted(trained)
+            set_fitted(estimator, trained)
             estimator.n_iter_, estimator.n_passes_ = seen.n_updates, 1.0
             estimator.background_, estimator._noisy = None, False
+        else:
+            estimator._unfitted = (
+                f"This %(name)s instance is not fitted yet: partial_fit has seen {seen.n_rows} rows, and "
+                f"{estimator.n_components} components of {batch.source.n_features} features need {batch.least}."
+            )
         estimator.n_samples_seen_ = seen.n_rows
         estimator._seen = seen
 
@@ -153,6 +167,9 @@ def _check_parameters(estimator: Any) -> None:
 
 def _seen_by(estimator: Any, family: CovarianceFamily) -> Seen:
     """Return what the estimator knows of its stream; of a fit, what its mixture describes."""
+    from gaussmix.estimator.batch import Seen
+    from gaussmix.fit.stepwise import Stream, moments_of
+
     seen: Seen | None = getattr(estimator, "_seen", None)
     model: Mixture | None = getattr(estimator, "mixture_", None)
     if model is not None and (

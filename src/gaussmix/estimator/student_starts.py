@@ -159,7 +159,7 @@ class StudentStarts:
 class _End:
     """Hold where a run has got to, and the number of starts that have led there."""
 
-    result: FitResult
+    result: FitResult[StudentMixture]
     n_hits: int = 1
 
     def order(self) -> tuple[bool, bool, list[float]]:
@@ -197,9 +197,7 @@ class Contest:
     @property
     def best(self) -> StudentMixture:
         """The model that leads; a spurious one only where there are no others."""
-        leading: Any = self._ends[0].result.model
-        model: StudentMixture = leading
-        return model
+        return self._ends[0].result.model
 
     @property
     def n_hits(self) -> int:
@@ -216,7 +214,7 @@ class Contest:
                 self._ends.append(_End(end))
         self._ends.sort(key=_End.order, reverse=True)
 
-    def _met(self, result: FitResult) -> bool:
+    def _met(self, result: FitResult[StudentMixture]) -> bool:
         """Return whether the run has come to where another one is, which then counts once more."""
         for number, end in enumerate(self._ends):
             if self._same(end.result, result):
@@ -230,10 +228,11 @@ class Contest:
         ends = [_End(self._run(end.result.model, _FINAL)) for end in self._ends[:n_kept]]
         self._ends = sorted(ends, key=_End.order, reverse=True)
 
-    def _run(self, model: Any, max_iter: int) -> FitResult:
-        return fit_em(model, self.partitions, self._problem.executor, tol=_FINAL_TOL, max_iter=max_iter)
+    def _run(self, model: StudentMixture, max_iter: int) -> FitResult[StudentMixture]:
+        executor = self._problem.executor.local  # a sample is not worth sending
+        return fit_em(model, self.partitions, executor, tol=_FINAL_TOL, max_iter=max_iter)
 
-    def _same(self, one: FitResult, other: FitResult) -> bool:
+    def _same(self, one: FitResult[StudentMixture], other: FitResult[StudentMixture]) -> bool:
         """Return whether two runs are on the way to one optimum, as far as their components tell."""
         apart = abs(one.history[-1] - other.history[-1]) > _SAME_BOUND
         if apart or bool(one.collapses) != bool(other.collapses):

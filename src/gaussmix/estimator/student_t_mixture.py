@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import math
 from numbers import Real
+from os import PathLike
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils._param_validation import StrOptions
 
 from gaussmix.covariance import CovarianceFamily, resolve_family
 from gaussmix.errors import ParameterError
-from gaussmix.estimator.constraints import CONSTRAINTS
-from gaussmix.estimator.executors import engine_of
+from gaussmix.estimator.checkpoints import journal_of
+from gaussmix.estimator.constraints import CONSTRAINTS, Names
+from gaussmix.estimator.executors import SharedExecutor, engine_of, executing
 from gaussmix.estimator.fitted_density import Criteria
+from gaussmix.estimator.journal import Journal, RunRecord
 from gaussmix.estimator.parameters import check_means, check_memory
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.progress import Progress
 from gaussmix.estimator.rows import component_source, features_kept_on_error
 from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.student_starts import StudentStarts, robust
-from gaussmix.estimator.threads import executor_for, single_threaded_blas
+from gaussmix.estimator.threads import single_threaded_blas
 from gaussmix.fit import FitResult, fit_em, rank
 from gaussmix.model import StudentMixture, evaluate
 from gaussmix.model.student_density import SCATTERS
@@ -32,11 +34,12 @@ from gaussmix.types import Effort, FloatArray, IntArray
 # Parameters that take what those of GaussianMixture take.
 _SHARED: Final = (
     *("n_components", "covariance_type", "tol", "reg_covar", "max_iter", "n_init", "init_params", "effort"),
-    *("means_init", "random_state", "verbose", "verbose_interval", "n_jobs"),
+    *("means_init", "random_state", "verbose", "verbose_interval", "n_jobs", "executor", "memory_limit"),
+    *("checkpoint", "checkpoint_every"),
 )
 
 
-class StudentTMixture(Criteria, BaseEstimator):
+class StudentTMixture(SharedExecutor, Criteria, BaseEstimator):
     """Fit a mixture of t distributions by EM.
 
     A row far from all components counts for little in means and scatter matrices, so that outliers do not pull them
@@ -72,6 +75,14 @@ class StudentTMixture(Criteria, BaseEstimator):
     verbose_interval : int, default=10
     n_jobs : int, optional
         Threads; None or -1 means one a core. The result does not depend on it.
+    executor : {"dask"}, str, distributed.Client, Executor or None, default=None
+        Where the passes over the rows run, as in ``GaussianMixture``. The result does not depend on it.
+    memory_limit : int or str, optional
+        What the rows of files may take in memory, as in ``GaussianMixture``.
+    checkpoint : path, optional
+        File in which the fit saves where it stands, for ``fit(..., resume=True)``, as in ``GaussianMixture``.
+    checkpoint_every : float, default=60
+        Seconds between two checkpoints at least; 0 writes one after every iteration.
 
     Attributes
     ----------
@@ -117,7 +128,7 @@ class StudentTMixture(Criteria, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **{name: CONSTRAINTS[name] for name in _SHARED},
-        "degrees_of_freedom": [StrOptions({"component", "shared"}), Real],
+        "degrees_of_freedom": [Names(["component", "shared"]), Real],
     }
 
     def __init__(
@@ -137,6 +148,10 @@ class StudentTMixture(Criteria, BaseEstimator):
         verbose: int = 0,
         verbose_interval: int = 10,
         n_jobs: int | None = None,
+        executor: Any = None,
+        memory_limit: int | str | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -152,9 +167,13 @@ class StudentTMixture(Criteria, BaseEstimator):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
+        self.executor = executor
+        self.memory_limit = memory_limit
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, resume: bool = False) -> Self:
         """Fit the mixture.
 
         Parameters
@@ -164,6 +183,9 @@ class StudentTMixture(Criteria, BaseEstimator):
         y : Ignored
         sample_weight : array-like of shape (N,), optional
             A row of weight w counts as w rows.
+        resume : bool, default=False
+            Go on from ``checkpoint``, if the file is there, and otherwise begin anew. The bits are those of a fit
+            that never stopped.
 
         Returns
         -------
@@ -174,8 +196,12 @@ class StudentTMixture(Criteria, BaseEstimator):
         ------
         DataError, DataTypeError, ValueError
             If rows, weights or parameters cannot be used; nothing is changed then.
+        CheckpointError
+            If the checkpoint belongs to other rows, parameters or versions; the message lists what differs.
+        OSError
+            If a checkpoint cannot be written or read.
         """
-        self._fit(X, sample_weight)
+        self._fit(X, sample_weight, resume=resume)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -194,18 +220,18 @@ class StudentTMixture(Criteria, BaseEstimator):
         """
         return self._evaluated(evaluate.outlyingness, X)  # type: ignore[no-any-return]
 
-    def _fit(self, X: Any, sample_weight: Any) -> Problem:
+    def _fit(self, X: Any, sample_weight: Any, *, resume: bool = False) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
         with features_kept_on_error(self), np.errstate(under="ignore"):
             degrees = self._fixed_degrees()
             source = component_source(self, X, sample_weight)
             family = self._family(source)
-            with single_threaded_blas(source.n_features):
-                problem = Problem.of(
-                    source, executor_for(self.n_jobs), family, self.n_components, self.reg_covar
-                )
+            with single_threaded_blas(source.n_features), executing(self.n_jobs, self.executor) as executor:
+                problem = Problem.of(source, executor, family, self.n_components, self.reg_covar)
                 problem = robust(problem, self.reg_covar)
-                result, complaints = self._best(problem, degrees)
+                journal = journal_of(self, problem, resume=resume)
+                with journal.kept():
+                    result, complaints = self._best(problem, degrees, journal)
         self._set_fitted(result)
         self._warn(result, problem.complaints(result) + complaints + self._tail_complaints())
         return problem
@@ -230,7 +256,9 @@ class StudentTMixture(Criteria, BaseEstimator):
         check_memory(self.n_components, source.n_features, family)
         return family
 
-    def _best(self, problem: Problem, degrees: float | None) -> tuple[FitResult, list[str]]:
+    def _best(
+        self, problem: Problem, degrees: float | None, journal: Journal
+    ) -> tuple[FitResult[StudentMixture], list[str]]:
         """Run EM from each start; return the best run, and what is to be warned of."""
         K, D = self.n_components, problem.source.n_features
         means = None if self.means_init is None else check_means(self.means_init, K, D)
@@ -239,21 +267,26 @@ class StudentTMixture(Criteria, BaseEstimator):
         starts = StudentStarts(problem, starter, rule, degrees, self.effort)
         n_starts = self.n_init if starter.random else 1
         progress, rng = Progress(self, n_starts), self._generator()
-        runs = [self._run(problem, starts, progress, trial, rng) for trial in range(n_starts)]
+        runs = []
+        for trial in range(n_starts):
+            progress.start(trial)
+            record = journal.begin(lambda rng: (starts(rng), None), rng)
+            if record.result is None:
+                result = self._run(problem, record, progress, journal)
+                journal.end(result)
+                record.result = result
+            progress.end(record.result)
+            runs.append(record.result)
         progress.close()
         return max(runs, key=rank), starter.complaints()
 
     def _run(
-        self,
-        problem: Problem,
-        starts: StudentStarts,
-        progress: Progress,
-        trial: int,
-        rng: np.random.Generator,
-    ) -> FitResult:
-        progress.start(trial)
-        start: Any = starts(rng)
-        result = fit_em(
+        self, problem: Problem, record: RunRecord, progress: Progress, journal: Journal
+    ) -> FitResult[StudentMixture]:
+        if not record.ready:
+            journal.open(record, record.start, None)
+        start: StudentMixture = record.start
+        return fit_em(
             start,
             problem.partitions,
             problem.executor,
@@ -261,18 +294,18 @@ class StudentTMixture(Criteria, BaseEstimator):
             max_iter=self.max_iter,
             acceleration="auto",
             on_iteration=progress.iteration if progress.listens else None,
+            resumed=record.state,
+            on_state=journal.on_state,
         )
-        progress.end(result)
-        return result
 
     @property
     def _density(self) -> StudentMixture:
         mixture: StudentMixture = self.mixture_
         return mixture
 
-    def _set_fitted(self, result: FitResult) -> None:
-        mixture: Any = result.model
-        self.mixture_ = mixture
+    def _set_fitted(self, result: FitResult[StudentMixture]) -> None:
+        mixture = result.model
+        self.mixture_: StudentMixture = mixture
         self.weights_, self.means_ = mixture.weights, mixture.means
         self.covariances_ = mixture.covariances.parameters()
         self.degrees_of_freedom_ = mixture.degrees_of_freedom

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Final, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
 
 import numpy as np
 
-from gaussmix.estimator.journal import Found, Journal
+from gaussmix.estimator.journal import Found, Journal, RunRecord
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.starter import Starter
-from gaussmix.fit import (
-    SETTLED,
-    Convergence,
-    FitResult,
-    Optima,
-    fit_em,
-    fit_incremental,
-    is_spurious,
-    levels,
-    rank,
-    search_samples,
-)
-from gaussmix.fit.em import LoopState
+from gaussmix.fit import Convergence, FitResult, Optima, is_spurious, rank
 from gaussmix.model import Mixture
 
 # Searches after the first where values are missing: what was filled in for that one knew nothing of clusters.
@@ -46,8 +34,34 @@ class Observer(Protocol):
     def iteration(self, iteration: int, bound: float, model: Mixture) -> bool:
         """Note an iteration over all rows; returning True stops the run."""
 
-    def end(self, result: FitResult) -> None:
+    def end(self, result: FitResult[Any]) -> None:
         """Note that a start has ended."""
+
+
+class Method(Protocol):
+    """How a run goes: where it starts, and what leads from there to its result."""
+
+    @property
+    def max_iter(self) -> int:
+        """Iterations over all rows, at most; with 0 the start is the result."""
+
+    def start(self, starter: Starter, rng: np.random.Generator) -> Found:
+        """Return where a run starts, and what a search has seen on the way."""
+
+    def run(
+        self, record: RunRecord, journal: Journal, observer: Observer, convergence: Convergence | None
+    ) -> FitResult[Mixture]:
+        """Return the result of a run, from where its record says that it stands.
+
+        Parameters
+        ----------
+        record : RunRecord
+        journal : Journal
+            Takes note of where the run stands.
+        observer : Observer
+        convergence : Convergence or None
+            Of the fit that the run goes on from.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +75,7 @@ class Trained:
         None where nothing was searched.
     """
 
-    result: FitResult
+    result: FitResult[Mixture]
     optima: Optima | None
 
     @property
@@ -72,17 +86,19 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """Run EM on one problem; the parameters after ``observer`` as in ``GaussianMixture``."""
+    """Run EM on one problem.
+
+    Attributes
+    ----------
+    problem : Problem
+    method : Method
+    observer : Observer
+    journal : Journal
+    """
 
     problem: Problem
+    method: Method
     observer: Observer
-    _: KW_ONLY
-    tol: float
-    max_iter: int
-    on_degenerate: str
-    acceleration: str | None
-    assignment: str
-    effort: str
     journal: Journal = field(default_factory=Journal)
 
     def best_of(self, starter: Starter, rng: np.random.Generator, n_init: int) -> Trained:
@@ -97,15 +113,15 @@ class Training:
         prior = self.problem.prior
         if model.n_components < self.problem.n_components:  # that fit has dropped some
             prior = prior.select(np.arange(model.n_components))
-        return self._run(replace(model, prior=prior), None, convergence)
+        return self._run(RunRecord(replace(model, prior=prior), None, {}, 0), convergence)
 
     def _from_start(self, trial: int, starter: Starter, rng: np.random.Generator) -> Trained:
         self.observer.start(trial)
-        trained = self._found(starter, rng)
-        labelled = starter.labelled() if trial == 0 and starter.random and self.max_iter > 0 else None
+        trained, free = self._found(starter, rng), starter.random and self.method.max_iter > 0
+        labelled = starter.labelled() if trial == 0 and free else None
         if labelled is not None:
             trained = max(trained, self._found(labelled, rng), key=self._order)
-        if self.problem.rows.incomplete and starter.random and self.max_iter > 0:
+        if self.problem.rows.incomplete and free:
             for filling in range(_FILLINGS):
                 problem = self.problem.filled_by(trained.result.model, filling)
                 again = self._found(starter.on(problem), rng)
@@ -124,62 +140,16 @@ class Training:
 
     def _found(self, starter: Starter, rng: np.random.Generator) -> Trained:
         """Return the run from one start."""
-        record = self.journal.begin(lambda rng: self._opening(starter, rng), rng)
-        if record.result is not None:
-            self.observer.end(record.result)
-            return Trained(record.result, record.optima)
-        if not record.ready:
-            model, optima = self._swept(record.start, record.optima)
-            self.journal.open(record, model if starter.numbered else self.problem.numbered(model), optima)
-        return self._run(record.start, record.optima, resumed=record.state)
+        return self._run(self.journal.begin(lambda rng: self._start(starter, rng), rng))
 
-    def _opening(self, starter: Starter, rng: np.random.Generator) -> Found:
-        """Return where a run starts, and what a search has seen on the way."""
-        if starter.searches and self.max_iter > 0:
-            return starter.search(self.effort, rng)
-        return self._start(starter, rng), None
+    def _start(self, starter: Starter, rng: np.random.Generator) -> Found:
+        model, optima = self.method.start(starter, rng)
+        return model if starter.numbered else self.problem.numbered(model), optima
 
-    def _swept(self, model: Mixture, optima: Optima | None) -> Found:
-        """Return where incremental EM leads from the end of a search, if there are enough rows for it."""
-        if optima is None or self.acceleration is None or self.assignment == "hard":
-            return model, optima
-        problem = self.problem
-        model, bounds = fit_incremental(model, problem.partitions, problem.executor, max_iter=self.max_iter)
-        n_passes, n_sweeps = optima.n_passes + len(bounds), max(len(bounds) - 1, 0)
-        return model, replace(optima, n_passes=n_passes, n_sweeps=n_sweeps)
-
-    def _start(self, starter: Starter, rng: np.random.Generator) -> Mixture:
-        """Return a start, where rows abound the best of several, refined on samples."""
-        source, K = starter.source, self.problem.n_components
-        n_parameters = self.problem.family.n_parameters(K, source.n_features) + K * (source.n_features + 1)
-        sizes = levels(source.n_rows, source.n_features, n_parameters)
-        if not (sizes and starter.random and K > 1 and self.max_iter > 0):
-            return starter(source, rng)
-        executor = self.problem.executor.local
-        return search_samples(starter, source, sizes, executor, rng, tol=self.tol, max_iter=self.max_iter)
-
-    def _run(
-        self,
-        model: Mixture,
-        optima: Optima | None,
-        convergence: Convergence | None = None,
-        resumed: LoopState | None = None,
-    ) -> Trained:
-        result = fit_em(
-            model,
-            self.problem.partitions,
-            self.problem.executor,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            on_degenerate=self.on_degenerate,
-            acceleration=self.acceleration,
-            assignment=self.assignment,
-            on_iteration=self.observer.iteration if self.observer.listens else None,
-            convergence=convergence,
-            n_before=SETTLED if optima is not None and optima.n_sweeps else 0,
-            resumed=resumed,
-            on_state=self.journal.on_state,
-        )
-        self.journal.end(result)
-        self.observer.end(result)
-        return Trained(result, optima)
+    def _run(self, record: RunRecord, convergence: Convergence | None = None) -> Trained:
+        if record.result is None:
+            result = self.method.run(record, self.journal, self.observer, convergence)
+            self.journal.end(result)
+            record.result = result
+        self.observer.end(record.result)
+        return Trained(record.result, record.optima)

@@ -1,24 +1,84 @@
-"""Fits with ``truncation``: what they need, and the best of several starts."""
+"""How a run of EM goes with ``truncation``, in which each row belongs to one of a few components; what it needs."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from gaussmix.errors import ParameterError
+from gaussmix.estimator.journal import Found, Journal, RunRecord
 from gaussmix.estimator.problem import Problem
-from gaussmix.estimator.progress import Progress
 from gaussmix.estimator.starter import Starter
-from gaussmix.estimator.training import Trained
-from gaussmix.fit import FitResult, rank
-from gaussmix.fit.truncated import fit_truncated, start_truncated
+from gaussmix.estimator.training import Observer
+from gaussmix.fit import Convergence, FitResult
+from gaussmix.fit.truncated import fit_truncated
+from gaussmix.fit.truncated_start import start_truncated
 from gaussmix.model import Mixture
 
 LEAST_COMPONENTS: Final = 256  # with fewer, an exact pass is fast
 _LEAST_CANDIDATES: Final = 4  # with fewer, there is no place for new ones
 _SEEDED: Final = {"auto": True, "kmeans": True, "k-means++": True, "random_from_data": False}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Truncated:
+    """Find starts and run truncated EM from them; the contract is ``training.Method``.
+
+    Attributes
+    ----------
+    problem : Problem
+    init : object
+        As ``init_params`` of ``GaussianMixture``.
+    n_candidates : int
+        Components that are considered for each row.
+    tol, max_iter, on_degenerate
+        As in ``GaussianMixture``.
+    """
+
+    problem: Problem
+    init: Any
+    n_candidates: int
+    tol: float
+    max_iter: int
+    on_degenerate: str
+
+    def start(self, starter: Starter, rng: np.random.Generator) -> Found:
+        """Return where a run starts; nothing is searched."""
+        problem = self.problem
+        if starter.numbered or not isinstance(self.init, str):
+            return starter(problem.source, rng), None
+        start = start_truncated(
+            problem.source,
+            problem.n_components,
+            problem.family,
+            problem.prior,
+            np.sqrt(problem.variance),
+            problem.executor,
+            rng,
+            n_candidates=self.n_candidates,
+            spread_out=_SEEDED[self.init],
+        )
+        return start, None
+
+    def run(
+        self, record: RunRecord, journal: Journal, observer: Observer, convergence: Convergence | None
+    ) -> FitResult[Mixture]:
+        """Return the result of a run, from where its record says that it stands."""
+        return fit_truncated(
+            record.start,
+            self.problem.source,
+            self.problem.executor,
+            n_candidates=self.n_candidates,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            on_degenerate=self.on_degenerate,
+            on_iteration=observer.iteration if observer.listens else None,
+            convergence=convergence,
+            resumed=record.state,
+            on_state=journal.on_state,
+        )
 
 
 def check_truncation(estimator: Any, problem: Problem) -> None:
@@ -62,73 +122,6 @@ def _obstacles(estimator: Any, problem: Problem) -> dict[str, bool]:
         "partial labels": problem.labels is not None,
         "noise": problem.noise is not None,
         "sparse rows": rows.sparse,
-        "checkpoint, as the rows' best components are not in it": estimator.checkpoint is not None,
         "executor, as the rows' best components are kept in this process": estimator.executor is not None
         or rows.engine is not None,
     }
-
-
-def train_truncated(estimator: Any, problem: Problem, starter: Starter | None, progress: Progress) -> Trained:
-    """Return the best of ``n_init`` truncated fits, or one that goes on from the last fit.
-
-    Parameters
-    ----------
-    estimator : GaussianMixture
-    problem : Problem
-    starter : Starter or None
-        None: go on from ``estimator.mixture_``.
-    progress : Progress
-    """
-    check_truncation(estimator, problem)
-    if starter is None:
-        start = replace(estimator.mixture_, prior=problem.prior)
-        return _run(estimator, problem, start, progress, trial=0, convergence=estimator._convergence)
-    rng: np.random.Generator = estimator._generator()
-    trials = range(estimator.n_init if starter.random else 1)
-    runs = [
-        _run(estimator, problem, _start(estimator, problem, starter, rng), progress, trial=trial)
-        for trial in trials
-    ]
-    return max(runs, key=lambda trained: rank(trained.result))
-
-
-def _start(estimator: Any, problem: Problem, starter: Starter, rng: np.random.Generator) -> Mixture:
-    init = estimator.init_params
-    if starter.numbered or not isinstance(init, str):
-        return starter(problem.source, rng)
-    return start_truncated(
-        problem.source,
-        problem.n_components,
-        problem.family,
-        problem.prior,
-        np.sqrt(problem.variance),
-        problem.executor,
-        rng,
-        n_candidates=estimator.truncation,
-        spread_out=_SEEDED[init],
-    )
-
-
-def _run(
-    estimator: Any,
-    problem: Problem,
-    start: Mixture,
-    progress: Progress,
-    *,
-    trial: int,
-    convergence: Any = None,
-) -> Trained:
-    progress.start(trial)
-    result: FitResult = fit_truncated(
-        start,
-        problem.source,
-        problem.executor,
-        n_candidates=estimator.truncation,
-        tol=estimator.tol,
-        max_iter=estimator.max_iter,
-        on_degenerate=estimator.on_degenerate,
-        on_iteration=progress.iteration if progress.listens else None,
-        convergence=convergence,
-    )
-    progress.end(result)
-    return Trained(result, None)

@@ -6,15 +6,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from gaussmix.errors import ParameterError
+from gaussmix.estimator.fitted_density import require_fitted
 from gaussmix.estimator.labels import partial_labels
 from gaussmix.estimator.rows import prediction_source
 from gaussmix.estimator.threads import executor_for, n_threads, single_threaded_blas
 
 if TYPE_CHECKING:
     from gaussmix.fit import FitResult
+    from gaussmix.model import Mixture
     from gaussmix.selection.uncertainty import Kind, Uncertainty
     from gaussmix.source import Source
     from gaussmix.types import IntArray
@@ -110,7 +111,7 @@ class Uncertain:
         """
         from gaussmix.selection.uncertainty import WeightedBootstrap, by_bootstrap, by_information
 
-        check_is_fitted(self)
+        require_fitted(self)
         self._refuse_what_rows_do_not_tell()
         if method not in METHODS:
             raise ParameterError(f"method should be 'information' or 'bootstrap', got {method!r}")
@@ -145,7 +146,7 @@ class Uncertain:
                 f"standard errors of a fit with {what} are not available: resample rows and fit again"
             )
 
-    def _refit(self, labels: IntArray | None, source: Source) -> FitResult:
+    def _refit(self, labels: IntArray | None, source: Source) -> FitResult[Mixture]:
         """Return a fit to other weights of the rows, from this one on, on one thread."""
         from gaussmix.executor import Serial
         from gaussmix.fit import fit_em

@@ -11,14 +11,16 @@ from scratch or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from typing import Any, Final
 from uuid import uuid4
 
 from gaussmix.errors import ExecutorError, GaussmixError, MissingDependencyError, ParameterError
-from gaussmix.executor.base import Executor, Item, Sum, pairwise_sum, sum_of_branches
-from gaussmix.executor.blas import one_blas_thread
+from gaussmix.executor.base import Executor, Item, Sum
+from gaussmix.executor.dask_tasks import Refusal, added, itself, prepared, resident, summed
 from gaussmix.executor.kept import Kept, Piece, branches, pieces
 from gaussmix.executor.local import Serial
 
@@ -43,7 +45,6 @@ _KEPT: Final = 64  # sequences of items, at most, whose rows the workers keep
 _RETRIES: Final = 2  # of a task that raised: storage may fail for a moment, a bad file fails for ever
 _CONNECT: Final = 10.0  # seconds
 _LOOK: Final = 1.0  # seconds between two looks at whether there are workers, while nothing comes back
-_SHOWN: Final = 200  # characters of an item in a message
 
 
 class DaskExecutor(Executor):
@@ -90,7 +91,7 @@ class DaskExecutor(Executor):
         self.retries = retries
         self.no_progress_timeout = no_progress_timeout
         self._local = Serial() if local is None else local
-        self._prepare = _resident if prepare is None else prepare
+        self._prepare = resident if prepare is None else prepare
         self._kept: list[Kept] = []
         self._own_client = False
 
@@ -171,11 +172,12 @@ class DaskExecutor(Executor):
         starts = list(range(0, len(listed), size))
         groups = self._submitted(
             "load",
-            _prepared,
+            prepared,
             [listed[start : start + size] for start in starts],
             starts,
             prepare=self._prepare,
             n_items=len(listed),
+            attempts=1 + self.retries,
         )
         places = {
             id(listed[i]): i for i in reversed(range(len(listed)))
@@ -187,10 +189,17 @@ class DaskExecutor(Executor):
         """Return the sum of the task over the pieces, which the workers add up among themselves."""
         shared = task
         if len(pickle.dumps(task)) > _LARGE:
-            shared = self._submitted("task", _itself, [task])[0]
+            shared = self._submitted("task", itself, [task])[0]
         groups = [kept.groups[piece.begin // kept.size] for piece in taken]
         sums = self._submitted(
-            "sum", _sum, groups, taken, size=kept.size, task=shared, n_items=len(kept.items)
+            "sum",
+            summed,
+            groups,
+            taken,
+            size=kept.size,
+            task=shared,
+            n_items=len(kept.items),
+            attempts=1 + self.retries,
         )
         span = kept.size
         while len(sums) > 1:
@@ -198,7 +207,7 @@ class DaskExecutor(Executor):
             runs = branches(taken, span)
             parts = [sums[begin:end] for begin, end in runs]
             sizes = [[piece.size for piece in taken[begin:end]] for begin, end in runs]
-            sums = self._submitted("add", _added, parts, sizes)
+            sums = self._submitted("add", added, parts, sizes)
             taken = [Piece(taken[begin].begin, taken[end - 1].end, span) for begin, end in runs]
         return self._result(sums[0])
 
@@ -208,7 +217,8 @@ class DaskExecutor(Executor):
         """Return the futures of a function over lists of arguments."""
         token = uuid4().hex
         # Dask advises against large graphs; rows that only this process has do not get there otherwise.
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
+        quiet = dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"})
+        with quiet, _ours_unlogged():
             return self.client.map(
                 function,
                 *arguments,
@@ -239,7 +249,10 @@ class DaskExecutor(Executor):
         without = 0.0  # seconds
         while True:
             try:
-                return future.result(timeout=look)
+                result = future.result(timeout=look)
+                if isinstance(result, Refusal):
+                    raise result.error
+                return result
             except TimeoutError:
                 without = 0.0 if self._n_threads() else without + look
                 if without >= self.no_progress_timeout:
@@ -288,6 +301,22 @@ def _ours_behind(error: BaseException) -> GaussmixError | None:
     return cause
 
 
+@contextmanager
+def _ours_unlogged() -> Iterator[None]:
+    """Have Dask not log that something cannot be sent where our code says so: the caller gets the error."""
+
+    def not_ours(record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return error is None or _ours_behind(error) is None
+
+    logger = logging.getLogger("distributed.protocol.pickle")
+    logger.addFilter(not_ours)
+    try:
+        yield
+    finally:
+        logger.removeFilter(not_ours)
+
+
 def group_size(n_items: int, n_threads: int) -> int:
     """Return how many items go together: a power of two that gives each thread a few groups."""
     size = 1
@@ -308,45 +337,3 @@ def _client_of(address: str, timeout: float) -> Any:
             "pass the address that it prints"
         ) from error
     return client
-
-
-def _prepared(group: list[Any], start: int, *, prepare: Callable[[Any], Any], n_items: int) -> list[Any]:
-    """Return what a worker keeps of a group: a task of Dask."""
-    return list(_each(prepare, group, start, n_items))
-
-
-def _sum(group: list[Any], piece: Piece, *, size: int, task: Callable[[Any], Any], n_items: int) -> Any:
-    """Return the sum over a piece of a group of so many items: a task of Dask."""
-    before = piece.begin - piece.begin % size
-    items = group[piece.begin - before : piece.end - before]
-    with one_blas_thread():
-        return pairwise_sum(_each(task, items, piece.begin, n_items))
-
-
-def _added(sums: list[Any], sizes: list[int]) -> Any:
-    """Return the sum of branches of these sizes: a task of Dask."""
-    return sum_of_branches(zip(sizes, sums, strict=True))
-
-
-def _resident(item: Any) -> Any:
-    """Return an item that holds its rows in memory, where it can say so."""
-    return item.resident() if hasattr(item, "resident") else item
-
-
-def _each(function: Callable[[Any], Any], items: Iterable[Any], start: int, n_items: int) -> Iterator[Any]:
-    """Yield what a function gives for each item; an error names the item."""
-    for number, item in enumerate(items, start):
-        try:
-            yield function(item)
-        except GaussmixError:  # says itself what it is about
-            raise
-        except Exception as error:
-            raise ExecutorError(
-                f"partition {number} of {n_items} failed on a worker: {type(error).__name__}: {error}; it is "
-                f"{repr(item)[:_SHOWN]}"
-            ) from error
-
-
-def _itself(task: Any) -> Any:
-    """Return the task: a task of Dask, whose result workers hand on to one another."""
-    return task

@@ -16,12 +16,12 @@ are left alone.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Final
+from typing import Any, Final, Generic
 
 import numpy as np
 
-from gaussmix.fit.coordinates import coordinates, metric, mixture_at
-from gaussmix.model import Mixture
+from gaussmix.fit.coordinates import Placed, coordinates, metric, mixture_at
+from gaussmix.model.base import AnyModel
 
 _PLAIN_STRIDES: Final = 20
 _FINE: Final = (
@@ -35,7 +35,7 @@ _MOST_PATIENCE: Final = 16
 _ROUNDING: Final = 1e-11  # nats a row: what a bound may fall by rounding alone
 
 
-class Acceleration(ABC):
+class Acceleration(ABC, Generic[AnyModel]):
     """Propose where an iteration begins, and hear how it went.
 
     Parameters
@@ -48,37 +48,37 @@ class Acceleration(ABC):
         self._total = n_before  # strides so far
 
     @abstractmethod
-    def leap(self, model: Mixture) -> Mixture | None:
+    def leap(self, model: AnyModel) -> AnyModel | None:
         """Return a mixture further on than ``model``, EM's own next point; None to go on from there."""
 
     @abstractmethod
-    def accepts(self, bound: float, moved: Mixture) -> bool:
+    def accepts(self, bound: float, moved: AnyModel) -> bool:
         """Return whether to go on from the leap, given its bound and its EM image ``moved``."""
 
     @abstractmethod
-    def observe(self, start: Mixture, end: Mixture, bounds: list[float], *, collapsed: bool) -> None:
+    def observe(self, start: AnyModel, end: AnyModel, bounds: list[float], *, collapsed: bool) -> None:
         """Take note of EM iterations from ``start`` to ``end``, of the bound of each, and of a collapse."""
 
 
-class Plain(Acceleration):
+class Plain(Acceleration[AnyModel]):
     """EM as it is."""
 
-    def leap(self, model: Mixture) -> Mixture | None:
+    def leap(self, model: AnyModel) -> AnyModel | None:
         return None
 
-    def accepts(self, bound: float, moved: Mixture) -> bool:
+    def accepts(self, bound: float, moved: AnyModel) -> bool:
         return True
 
-    def observe(self, start: Mixture, end: Mixture, bounds: list[float], *, collapsed: bool) -> None:
+    def observe(self, start: AnyModel, end: AnyModel, bounds: list[float], *, collapsed: bool) -> None:
         pass
 
 
-class Leaps(Acceleration):
+class Leaps(Acceleration[Placed]):
     """Leap along the series of EM's steps, as the module says."""
 
     def __init__(self, n_before: int = 0) -> None:
         super().__init__(n_before)
-        self._path: list[Mixture] = []  # the last three points at most, one stride apart
+        self._path: list[Placed] = []  # the last three points at most, one stride apart
         self._stride = 0  # iterations from one to the next
         self._bound = -np.inf
         self._gain = np.inf  # of one iteration, in nats a row
@@ -86,7 +86,7 @@ class Leaps(Acceleration):
         self._strides = 0  # since the last leap
         self._patience = 0  # strides to wait in excess of two, after leaps that failed
 
-    def leap(self, model: Mixture) -> Mixture | None:
+    def leap(self, model: Placed) -> Placed | None:
         patient = self._strides >= 2 + self._patience
         fine = self._gain < _FINE
         if not (patient and fine and len(self._path) == 3 and self._total >= _PLAIN_STRIDES):
@@ -102,7 +102,7 @@ class Leaps(Acceleration):
         further = mixture_at(points[2] + min(rest, self._longest) * (points[2] - points[1]), model)
         return None if further.collapsed.any() else further
 
-    def accepts(self, bound: float, moved: Mixture) -> bool:
+    def accepts(self, bound: float, moved: Placed) -> bool:
         self._strides = 0
         if bound < self._bound - _ROUNDING or moved.collapsed.any():
             self._longest = max(self._longest / _SHORTER, _LEAST_LEAP)
@@ -112,7 +112,7 @@ class Leaps(Acceleration):
         self._patience = max(self._patience - 1, 0)
         return True
 
-    def observe(self, start: Mixture, end: Mixture, bounds: list[float], *, collapsed: bool) -> None:
+    def observe(self, start: Placed, end: Placed, bounds: list[float], *, collapsed: bool) -> None:
         if not (self._path and self._path[-1] is start and self._stride == len(bounds)):
             self._path = [start]
         self._path = [] if collapsed else [*self._path[-2:], end]  # no series goes across a collapse
@@ -123,4 +123,4 @@ class Leaps(Acceleration):
         self._bound = bounds[-1]
 
 
-ACCELERATIONS: dict[str | None, type[Acceleration]] = {"auto": Leaps, None: Plain}
+ACCELERATIONS: dict[str | None, type[Acceleration[Any]]] = {"auto": Leaps, None: Plain}

@@ -9,7 +9,7 @@ features.
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from gaussmix.covariance import Covariances
 from gaussmix.model import Mixture, StudentMixture
 from gaussmix.moments import FULL, POOLED
 from gaussmix.types import Float64Array
+
+Placed = TypeVar("Placed", bound=Mixture | StudentMixture)
 
 
 @singledispatch
@@ -38,9 +40,9 @@ def coordinates(model: Mixture | StudentMixture) -> Float64Array:
     return np.concatenate([model.log_weights, model.means.ravel(), shape.ravel()])
 
 
-def mixture_at(point: Float64Array, like: Mixture) -> Mixture:
+def mixture_at(point: Float64Array, like: Placed) -> Placed:
     """Return the mixture with these coordinates, of the family of ``like``; what is outside it is embedded."""
-    placed: Mixture = _placed(like, point)
+    placed: Placed = _placed(like, point)
     return placed
 
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from gaussmix.errors import DegenerateError
-from gaussmix.model import Mixture
+from gaussmix.model import Mixture, Model
+from gaussmix.model.background import BackgroundMixture
+from gaussmix.model.base import AnyModel
 
-_SPLIT: Final = 0.5  # standard deviations between the halves of a split component and its centre
+Parted = TypeVar("Parted", Mixture, BackgroundMixture)  # models whose components can be taken out and split
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +46,26 @@ class Collapse:
         return asdict(self)
 
 
-def _floor(model: Mixture) -> Mixture:
+def _floor(model: AnyModel) -> AnyModel:
     """Keep the component: the M-step has already raised its covariance or kept its parameters."""
     return model
 
 
-def _drop(model: Mixture) -> Mixture:
+def _drop(model: Parted) -> Parted:
     """Remove the component."""
     return model.select(np.flatnonzero(~model.collapsed))
 
 
-def _restart(model: Mixture) -> Mixture:
+def _restart(model: Parted) -> Parted:
     """Replace the component by one half of the heaviest other one, split along its longest axis."""
     for k in np.flatnonzero(model.collapsed):
         weights = np.where(model.collapsed, -1.0, model.weights)
         donor = int(weights.argmax())
-        model = _split(model, donor, int(k))
+        model = model.split(donor, int(k))
     return model
 
 
-def _split(model: Mixture, donor: int, k: int) -> Mixture:
-    offset = _SPLIT * model.covariances.longest_axis(donor)
-    components = np.arange(model.n_components)
-    components[k] = donor
-    weights, means, collapsed = model.weights.copy(), model.means.copy(), model.collapsed.copy()
-    weights[[donor, k]] = model.weights[donor] / 2
-    means[k], means[donor] = means[donor] + offset, means[donor] - offset
-    collapsed[k] = False
-    covariances = model.covariances.select(components)
-    return Mixture(weights / weights.sum(), means, covariances, model.family, model.prior, collapsed)
-
-
-def _raise(model: Mixture) -> Mixture:
+def _raise(model: Model[Any]) -> NoReturn:
     """Raise DegenerateError naming the first collapsed component."""
     k = int(np.flatnonzero(model.collapsed)[0])
     raise DegenerateError(
@@ -85,7 +75,7 @@ def _raise(model: Mixture) -> Mixture:
     )
 
 
-POLICIES: dict[str, Callable[[Mixture], Mixture]] = {
+POLICIES: dict[str, Callable[[Any], Any]] = {
     "floor": _floor,
     "drop": _drop,
     "restart": _restart,
@@ -112,7 +102,7 @@ class DegeneratePolicy:
             frozenset()
         )  # replaced and not changed, as the report: a copy keeps its own
 
-    def __call__(self, model: Mixture, iteration: int) -> Mixture:
+    def __call__(self, model: AnyModel, iteration: int) -> AnyModel:
         """Return the model to go on with, after noting each newly collapsed component."""
         action = self.name
         self._restarts_left -= action == "restart"
@@ -125,8 +115,9 @@ class DegeneratePolicy:
                 self.report = [*self.report, event]
             if action == "floor":
                 self._floored |= {k}
-        return POLICIES[action](model)
+        treated: AnyModel = POLICIES[action](model)
+        return treated
 
 
-def _reason(model: Mixture, k: int) -> str:
+def _reason(model: Model[Any], k: int) -> str:
     return "no rows" if model.weights[k] == 0 else "singular covariance"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final, Generic
 
 from gaussmix.executor import Executor
 from gaussmix.fit.acceleration import ACCELERATIONS, Acceleration
 from gaussmix.fit.convergence import Convergence
 from gaussmix.fit.degenerate import Collapse, DegeneratePolicy
-from gaussmix.model import Mixture
-from gaussmix.moments import Moments
+from gaussmix.model import Model
+from gaussmix.model.base import AnyModel, Statistics
 from gaussmix.source import Partition
 
 # Iterations that the kernel runs between two looks at convergence: many where they take microseconds.
@@ -21,12 +21,12 @@ _AHEAD_ROWS: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class FitResult:
+class FitResult(Generic[AnyModel]):
     """Hold what a run of EM found.
 
     Attributes
     ----------
-    model : Mixture
+    model : Model
         After the last M-step.
     history : list of float
         The lower bound per unit of weight at the start of each iteration, in nats. Where a leap of the acceleration
@@ -37,7 +37,7 @@ class FitResult:
         As the run left it, for a run that goes on from here.
     """
 
-    model: Mixture
+    model: AnyModel
     history: list[float]
     converged: bool
     collapses: list[Collapse]
@@ -45,12 +45,12 @@ class FitResult:
 
 
 @dataclass(slots=True)
-class LoopState:
+class LoopState(Generic[AnyModel]):
     """Hold where a run stands between two iterations: all that the next ones depend on.
 
     Attributes
     ----------
-    model : Mixture
+    model : Model
     convergence : Convergence
     pace : Acceleration
     policy : DegeneratePolicy
@@ -58,14 +58,14 @@ class LoopState:
     converged : bool
     """
 
-    model: Mixture
+    model: AnyModel
     convergence: Convergence
-    pace: Acceleration
+    pace: Acceleration[AnyModel]
     policy: DegeneratePolicy
     history: list[float] = field(default_factory=list)
     converged: bool = False
 
-    def snapshot(self) -> LoopState:
+    def snapshot(self) -> LoopState[AnyModel]:
         """Return a copy that later iterations leave alone."""
         return replace(
             self,
@@ -76,41 +76,41 @@ class LoopState:
         )
 
     @property
-    def result(self) -> FitResult:
+    def result(self) -> FitResult[AnyModel]:
         """What the run has found so far."""
         return FitResult(self.model, self.history, self.converged, self.policy.report, self.convergence)
 
 
 @dataclass(frozen=True, slots=True)
-class EStep:
+class EStep(Generic[Statistics]):
     """Load a partition and return its moments: the task that executors run.
 
     Attributes
     ----------
-    model : Mixture
+    model : Model
     hard : bool
         Give each row wholly to its most probable component.
     """
 
-    model: Mixture
+    model: Model[Statistics]
     hard: bool = False
 
-    def __call__(self, partition: Partition) -> Moments:
+    def __call__(self, partition: Partition) -> Statistics:
         X, weight = partition.load()
         return self.model.e_step(X, weight, hard=self.hard, known=partition.known)
 
 
 @dataclass(frozen=True, slots=True)
-class _Stride:
+class _Stride(Generic[AnyModel]):
     """Hold the model after one or more iterations, and the bound and movement of each."""
 
-    model: Mixture
+    model: AnyModel
     bounds: list[float]
     movements: list[float]
 
 
 def fit_em(
-    model: Mixture,
+    model: AnyModel,
     partitions: Sequence[Partition],
     executor: Executor,
     *,
@@ -119,17 +119,17 @@ def fit_em(
     on_degenerate: str = "floor",
     acceleration: str | None = None,
     assignment: str = "soft",
-    on_iteration: Callable[[int, float, Mixture], bool | None] | None = None,
+    on_iteration: Callable[[int, float, AnyModel], bool | None] | None = None,
     convergence: Convergence | None = None,
     n_before: int = 0,
-    resumed: LoopState | None = None,
-    on_state: Callable[[LoopState], None] | None = None,
-) -> FitResult:
+    resumed: LoopState[AnyModel] | None = None,
+    on_state: Callable[[LoopState[AnyModel]], None] | None = None,
+) -> FitResult[AnyModel]:
     """Return the result of iterating E-step and M-step until nothing more is to be gained.
 
     Parameters
     ----------
-    model : Mixture
+    model : Model
         The start.
     partitions : sequence of Partition
     executor : Executor
@@ -174,13 +174,13 @@ def fit_em(
 
 
 def _iterate(
-    state: LoopState,
+    state: LoopState[AnyModel],
     partitions: Sequence[Partition],
     executor: Executor,
     max_iter: int,
     *,
     hard: bool,
-    on_iteration: Callable[[int, float, Mixture], bool | None] | None,
+    on_iteration: Callable[[int, float, AnyModel], bool | None] | None,
 ) -> bool:
     """Take one leap or some steps from ``state``, and return whether ``on_iteration`` asks to stop."""
     pace, history, stop = state.pace, state.history, False
@@ -208,8 +208,8 @@ def _iterate(
 
 
 def _advance(
-    model: Mixture, partitions: Sequence[Partition], executor: Executor, ahead: int, *, hard: bool
-) -> _Stride:
+    model: AnyModel, partitions: Sequence[Partition], executor: Executor, ahead: int, *, hard: bool
+) -> _Stride[AnyModel]:
     """Return one or more iterations from ``model``.
 
     Rows that fit into one block take up to ``ahead`` iterations in one call of the kernel, which gives way to the
@@ -228,25 +228,27 @@ def _advance(
     return _Stride(moved, [model.lower_bound(moments)], [moved.movement(model)])
 
 
-def _mended(stride: _Stride, start: Mixture, policy: DegeneratePolicy, iteration: int) -> _Stride:
+def _mended(
+    stride: _Stride[AnyModel], start: AnyModel, policy: DegeneratePolicy, iteration: int
+) -> _Stride[AnyModel]:
     """Return the iteration from ``start`` with collapsed components treated; dropping some moves without end."""
     mended = policy(stride.model, iteration)
     same = mended.n_components == start.n_components
     return _Stride(mended, stride.bounds, [mended.movement(start) if same else float("inf")])
 
 
-def _again(start: Mixture, partitions: Sequence[Partition], n_steps: int) -> _Stride:
+def _again(start: AnyModel, partitions: Sequence[Partition], n_steps: int) -> _Stride[AnyModel]:
     """Return the first ``n_steps`` of iterations that the kernel has run before in one go."""
     return _Stride(*start.em_steps(*partitions[0].load(), n_steps))
 
 
 def _told(
-    stride: _Stride,
-    start: Mixture,
+    stride: _Stride[AnyModel],
+    start: AnyModel,
     partitions: Sequence[Partition],
     n_before: int,
-    on_iteration: Callable[[int, float, Mixture], bool | None],
-) -> tuple[_Stride, bool]:
+    on_iteration: Callable[[int, float, AnyModel], bool | None],
+) -> tuple[_Stride[AnyModel], bool]:
     """Tell of each iteration of a stride; return the stride as far as it was wanted, and whether to stop there."""
     n_steps = len(stride.bounds)
     for step, bound in enumerate(stride.bounds, start=1):
@@ -256,7 +258,7 @@ def _told(
     return stride, False
 
 
-def _watch(convergence: Convergence, stride: _Stride) -> tuple[int, bool]:
+def _watch(convergence: Convergence, stride: _Stride[Any]) -> tuple[int, bool]:
     """Return how many of these iterations were needed, and whether they converged."""
     for needed, (bound, movement) in enumerate(zip(stride.bounds, stride.movements, strict=True), start=1):
         if convergence.update(bound, movement):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -175,7 +175,7 @@ def search_start(
             )
             runs, passes = [moved], passes + taken * level.share
         passes += sum(run.n_iter for run in runs) * level.share
-    return _ordered(runs[0].model, task.unit), replace(optima, n_passes=passes)
+    return _ordered(runs[0].model, task.unit), replace(optima, n_passes=passes, share=level.share)
 
 
 def _ordered(model: Mixture, unit: Float64Array) -> Mixture:
@@ -214,7 +214,7 @@ class Trial:
     sample: Source
     max_iter: int
 
-    def __call__(self, rng: np.random.Generator) -> list[FitResult]:
+    def __call__(self, rng: np.random.Generator) -> list[FitResult[Mixture]]:
         return [refine(self.make_start(self.sample, rng), self.sample, Serial(), 0.0, self.max_iter)]
 
 
@@ -226,7 +226,7 @@ class Finish:
     tol: float
     max_iter: int
 
-    def __call__(self, model: Mixture) -> list[FitResult]:
+    def __call__(self, model: Mixture) -> list[FitResult[Mixture]]:
         return [refine(model, self.sample, Serial(), self.tol, self.max_iter)]
 
 
@@ -273,13 +273,15 @@ def search_samples(
     return model
 
 
-def refine(model: Mixture, sample: Source, executor: Executor, tol: float, max_iter: int) -> FitResult:
+def refine(
+    model: Mixture, sample: Source, executor: Executor, tol: float, max_iter: int
+) -> FitResult[Mixture]:
     """Return the result of EM on a sample, no further than a sample can tell."""
     tol, max_iter = max(tol, _LEVEL_TOL / sample.n_rows), min(max_iter, _LEVEL_ITERATIONS)
     rows = block_rows(sample.n_rows, sample.n_features, model.n_components)
     return fit_em(model, sample.partitions(rows), executor, tol=tol, max_iter=max_iter)
 
 
-def rank(result: FitResult) -> tuple[bool, list[float]]:
+def rank(result: FitResult[Any]) -> tuple[bool, list[float]]:
     """Order runs by their last bound; those in which a component collapsed come first, as theirs has no limit."""
     return not result.collapses, result.history[-1:]

@@ -75,6 +75,11 @@ class Optima:
         Passes over all rows that the search was worth.
     n_sweeps : int
         Sweeps of incremental EM over all rows, which are among them: see ``fit.incremental``.
+    share : float
+        Part of all rows in the largest sample.
+    sweep_bounds : tuple of float
+        Bounds of the log-likelihood, per unit of weight in nats, at the end of the first pass of incremental EM and
+        of each sweep.
     """
 
     n_starts: int
@@ -82,6 +87,8 @@ class Optima:
     n_best: int
     n_passes: float
     n_sweeps: int = 0
+    share: float = 1.0
+    sweep_bounds: tuple[float, ...] = ()
 
 
 def search(

@@ -14,14 +14,14 @@ from typing import Any, Final
 import numpy as np
 
 from gaussmix.covariance.factor import factorize
-from gaussmix.model import Mixture
+from gaussmix.model import Mixture, StudentMixture
 from gaussmix.moments import DIAGONAL, TRACE
 from gaussmix.types import Float64Array
 
 LEAST_RATIO: Final = 1e-3
 
 
-def is_spurious(mixture: Mixture) -> bool:
+def is_spurious(mixture: Mixture | StudentMixture) -> bool:
     """Return whether a component is thinner than ``LEAST_RATIO`` of the pooled covariance in some direction."""
     if mixture.covariances.scatter in (DIAGONAL, TRACE):
         return bool((least_eigenvalue_ratios(mixture) < LEAST_RATIO).any())
@@ -34,7 +34,7 @@ def is_spurious(mixture: Mixture) -> bool:
     return bool(factorize(correlation)[2].any())
 
 
-def least_eigenvalue_ratios(mixture: Mixture) -> Float64Array:
+def least_eigenvalue_ratios(mixture: Mixture | StudentMixture) -> Float64Array:
     """Return the least eigenvalue of each Σ_k in the metric of W = Σ π_k Σ_k, shape (K,)."""
     if mixture.covariances.scatter in (DIAGONAL, TRACE):
         variances = np.square(mixture.covariances.standard_deviations())
@@ -51,7 +51,7 @@ def least_eigenvalue_ratios(mixture: Mixture) -> Float64Array:
     return np.asarray(np.linalg.eigvalsh(relative)[:, 0])
 
 
-def _noise_ratios(mixture: Mixture) -> Float64Array:
+def _noise_ratios(mixture: Mixture | StudentMixture) -> Float64Array:
     """Return each component's noise over the pooled noise, the geometric mean over the features, shape (K,).
 
     It stands for the least eigenvalue where features are so many that matrices are not made.

@@ -8,29 +8,23 @@ from typing import Final
 
 import numpy as np
 
-from gaussmix.covariance import CovarianceFamily, resolve_family
 from gaussmix.executor import Executor
 from gaussmix.fit.convergence import Convergence
-from gaussmix.fit.em import FitResult, fit_em
-from gaussmix.fit.k_means import k_means_plus_plus, nearest, squared_distances
+from gaussmix.fit.em import EStep, FitResult, LoopState, fit_em
 from gaussmix.fit.schedule import sample_rows
 from gaussmix.model import Mixture
-from gaussmix.model.truncated import TruncatedMixture, assigned
-from gaussmix.prior import Flat, Prior
+from gaussmix.model.truncated import TruncatedMixture, assigned, best_of
 from gaussmix.source import Source
 from gaussmix.source.blocks import block_rows
-from gaussmix.types import Float64Array, IntArray
+from gaussmix.types import IntArray
 
 _ROWS_PER_COMPONENT: Final = 64  # of a block: with fewer, the tiles of a component's rows are mostly empty
 _BLOCKS: Final = 4  # a multiple of this many, for as many threads
+_LEAST_DIVIDED: Final = 0.75  # of a block: with fewer rows, two threads would not be worth two blocks
 _MOST_VALUES: Final = 16_777_216  # of a block: 128 MB
-_SEED_ROWS: Final = 50  # for each component
-_SEED_VALUES: Final = 4_000_000  # of the rows that a start looks at: 32 MB
-_SEED_PASSES: Final = 5
-_MEASURED: Final = 256  # seeds whose distances tell how wide components start
-_LEAST_VARIANCE: Final = 1e-6  # of a component, in squared units of the features
-_LEAST_WEIGHT: Final = 0.01  # of an average component: one without rows in the sample may find some among all
-_TINY: Final = float(np.finfo(np.float64).tiny)
+_ROWS_TO_KNOW: Final = 32  # for each component: they choose the first candidates
+_VALUES_TO_KNOW: Final = 4_000_000  # of that sample: 32 MB
+_SEED_OF_SAMPLE: Final = 0  # one sample for all fits: the random numbers of a fit are for its start
 
 
 def truncated_block_rows(n_rows: int, n_features: int, n_components: int) -> int:
@@ -39,7 +33,24 @@ def truncated_block_rows(n_rows: int, n_features: int, n_components: int) -> int
     n_blocks = max(n_rows // wanted, 1)
     if n_blocks > 1:
         n_blocks = -(-n_blocks // _BLOCKS) * _BLOCKS
+    elif n_rows >= _LEAST_DIVIDED * wanted:
+        n_blocks = 2
     return -(-n_rows // n_blocks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TruncatedState:
+    """Hold where a truncated run stands between two iterations: all that the next ones depend on.
+
+    Attributes
+    ----------
+    loop : LoopState
+    best : ndarray of shape (N,) of int32
+        The best component of each row, which the next E-step starts from.
+    """
+
+    loop: LoopState[TruncatedMixture]
+    best: IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,9 @@ def fit_truncated(
     on_degenerate: str = "floor",
     on_iteration: Callable[[int, float, Mixture], bool | None] | None = None,
     convergence: Convergence | None = None,
-) -> FitResult:
+    resumed: TruncatedState | None = None,
+    on_state: Callable[[TruncatedState], None] | None = None,
+) -> FitResult[Mixture]:
     """Return the result of truncated EM followed by one exact iteration.
 
     All of ``history`` but its last entry are bounds below the likelihood; the last one is the likelihood of the
@@ -82,21 +95,32 @@ def fit_truncated(
         As in ``fit_em``.
     max_iter : int
         Of all iterations, the exact one included.
+    resumed : TruncatedState, optional
+        Where an interrupted run of the same start, rows and parameters stood: the rest of it is what follows.
+    on_state : callable, optional
+        Called with a snapshot of the run between iterations, four bytes a row.
     """
     rows = truncated_block_rows(source.n_rows, source.n_features, start.n_components)
+    partitions = assigned(
+        source.partitions(rows), source.n_rows, rows, None if resumed is None else resumed.best
+    )
+    begun = TruncatedMixture.of(start, n_candidates) if resumed is None else resumed.loop.model
+    if resumed is None and max_iter > 1:
+        begun = _acquainted(begun, source, executor)
     found = fit_em(
-        TruncatedMixture.of(start, n_candidates),  # type: ignore[arg-type]  # it has all that the loop asks of a model
-        assigned(source.partitions(rows), source.n_rows, rows),
+        begun,
+        partitions,
         executor,
         tol=tol,
         max_iter=max(max_iter - 1, 0),
         on_degenerate=on_degenerate,
-        on_iteration=None if on_iteration is None else Listener(on_iteration),  # type: ignore[arg-type]
+        on_iteration=None if on_iteration is None else Listener(on_iteration),
         convergence=convergence,
+        resumed=None if resumed is None else resumed.loop,
+        on_state=on_state and (lambda loop: on_state(TruncatedState(loop, best_of(partitions)))),
     )
-    truncated: TruncatedMixture = found.model  # type: ignore[assignment]
     exact = fit_em(
-        truncated.mixture,
+        found.model.mixture,
         source.partitions(block_rows(source.n_rows, source.n_features, start.n_components)),
         executor,
         tol=0.0,
@@ -110,107 +134,14 @@ def fit_truncated(
     return FitResult(exact.model, history, found.converged, collapses, found.convergence)
 
 
-def start_truncated(
-    source: Source,
-    n_components: int,
-    family: CovarianceFamily,
-    prior: Prior,
-    unit: Float64Array,
-    executor: Executor,
-    rng: np.random.Generator,
-    *,
-    n_candidates: int,
-    spread_out: bool = True,
-) -> Mixture:
-    """Return a start for a truncated fit: k-means++ in two steps, then passes of diagonal covariances, on a sample.
+def _acquainted(model: TruncatedMixture, source: Source, executor: Executor) -> TruncatedMixture:
+    """Return the model with candidates that a sample of the rows has chosen.
 
-    Parameters
-    ----------
-    source : Source
-        All rows.
-    n_components : int
-    family : CovarianceFamily
-    prior : Prior
-    unit : ndarray of shape (D,)
-        Standard deviations of the features.
-    executor : Executor
-    rng : numpy.random.Generator
-    n_candidates : int
-    spread_out : bool
-        False: components start at rows drawn at random.
+    The parameters alone know little of which components rows have in common, and the first M-step moves farthest.
     """
-    K, D = n_components, source.n_features
-    sample = sample_rows(source, max(2 * K, min(_SEED_ROWS * K, _SEED_VALUES // D)), rng)
-    X = sample.take(np.arange(sample.n_rows))
-    weight = (
-        np.ones(len(X)) if sample.sample_weight is None else sample.sample_weight / sample.sample_weight.max()
-    )
-    Z = (X - X.mean(axis=0, dtype=np.float64)) / unit
-    seeds = _spread_out(Z, weight, K, rng) if spread_out else _any_rows(weight, K, rng)
-    means = X[seeds].astype(np.float64)
-    variance = np.full((K, D), _distance_of_seeds(Z, seeds)) * unit**2
-    diagonal = resolve_family("diag", D)
-    prior_of_start = Flat(_LEAST_VARIANCE * unit**2, prior.floor, equal_weights=False)
-    weights = np.full(K, 1.0 / K)
-    model = Mixture.from_parameters(weights, means, variance, diagonal, prior_of_start)
-    rows = truncated_block_rows(sample.n_rows, D, K)
-    found = fit_em(
-        TruncatedMixture.of(model, n_candidates),  # type: ignore[arg-type]
-        assigned(sample.partitions(rows), sample.n_rows, rows),
-        executor,
-        tol=0.0,
-        max_iter=_SEED_PASSES,
-    )
-    refined: Mixture = found.model.mixture  # type: ignore[attr-defined]
-    alive = np.maximum(
-        refined.weights, 0.01 / K
-    )  # one that lost its rows to the sample may find some among all
-    alive /= alive.sum()
-    return Mixture(
-        alive, refined.means, family.embed(refined.covariances, alive), family, prior, np.zeros(K, bool)
-    )
-
-
-def _any_rows(weight: Float64Array, n_rows: int, rng: np.random.Generator) -> IntArray:
-    possible = np.flatnonzero(weight > 0)
-    return rng.choice(possible, n_rows, replace=len(possible) < n_rows)
-
-
-def _spread_out(Z: Float64Array, weight: Float64Array, n_seeds: int, rng: np.random.Generator) -> IntArray:
-    """Return rows that are spread out: √K by k-means++, and among the rows nearest to each, others by k-means++.
-
-    A cell of n rows at a mean squared distance m from its seed gets seeds in proportion to (n m)^(D / (D + 2)), about
-    the density of optimal quantisers (Zador 1982). This takes distances to √K seeds a row instead of K.
-    """
-    n_cells = int(np.sqrt(n_seeds))
-    coarse = k_means_plus_plus(Z, weight, n_cells, rng, n_trials=1)
-    label = nearest(Z, Z[coarse])
-    order = np.argsort(label, kind="stable")
-    cells = np.split(order, np.searchsorted(label[order], np.arange(1, n_cells)))
-    spread = np.square(Z - Z[coarse][label]).sum(axis=1) * weight
-    D = Z.shape[1]
-    mass = np.array([weight[cell].sum() for cell in cells])
-    mean_square = np.array([spread[cell].sum() for cell in cells]) / np.maximum(mass, _TINY)
-    share = mass ** (D / (D + 2)) * mean_square ** (
-        D / (D + 2)
-    )  # p^(D/(D+2)) integrated over a cell of this size
-    share *= (n_seeds - n_cells) / max(share.sum(), _TINY)
-    wanted = 1 + np.floor(share).astype(np.int64)
-    short = n_seeds - int(wanted.sum())
-    wanted[np.argsort(np.floor(share) - share, kind="stable")[:short]] += 1
-    wanted = np.minimum(wanted, [np.count_nonzero(weight[cell] > 0) for cell in cells])
-    parts = [
-        cell[k_means_plus_plus(Z[cell], weight[cell], int(n), rng, n_trials=1)]
-        for cell, n in zip(cells, wanted, strict=True)
-        if n
-    ]
-    seeds = np.concatenate(parts)
-    return np.concatenate([seeds, _any_rows(weight, n_seeds - len(seeds), rng)])
-
-
-def _distance_of_seeds(Z: Float64Array, seeds: IntArray) -> float:
-    """Return the mean squared distance of some seeds to the nearest other one, over D; at least 1e-6."""
-    points = Z[seeds]
-    some = np.ascontiguousarray(points[:: max(len(points) // _MEASURED, 1)])
-    second: Float64Array = np.partition(squared_distances(some, points), 1, axis=1)[:, 1]
-    return max(float(second.mean()) / int(Z.shape[1]), _LEAST_VARIANCE)
+    K, D = model.n_components, source.n_features
+    n_rows = max(min(_ROWS_TO_KNOW * K, _VALUES_TO_KNOW // D), 1)
+    sample = sample_rows(source, n_rows, np.random.default_rng(_SEED_OF_SAMPLE))
+    size = truncated_block_rows(sample.n_rows, D, K)
+    partitions = assigned(sample.partitions(size), sample.n_rows, size)
+    return model.acquainted(executor.map_reduce(EStep(model), partitions))

@@ -103,16 +103,13 @@ class VariationalSearch:
 
     def _run(self, model: VariationalMixture, max_iter: int) -> tuple[VariationalMixture, float]:
         """Return the model after some iterations, and a bound that it reaches at least."""
-        any_model: Any = model
-        result = fit_em(any_model, self.partitions, self.executor, tol=_TOL, max_iter=max_iter)
+        result = fit_em(model, self.partitions, self.executor, tol=_TOL, max_iter=max_iter)
         self.n_passes += len(result.history)
-        moved: Any = result.model
-        return moved, result.history[-1]
+        return result.model, result.history[-1]
 
     def _look(self, model: VariationalMixture) -> tuple[Moments, float]:
         """Return the moments of all rows, and the bound."""
-        task: Any = EStep(model)  # type: ignore[arg-type]
-        moments = self.executor.map_reduce(task, self.partitions)
+        moments = self.executor.map_reduce(EStep(model), self.partitions)
         self.n_passes += 1
         return moments, model.lower_bound(moments)
 

@@ -231,6 +231,10 @@ class BackgroundMixture:
         """Return the model with the listed components only."""
         return replace(self, mixture=self.mixture.select(components))
 
+    def split(self, donor: int, component: int) -> BackgroundMixture:
+        """Return the model in which ``component`` has become half of another one; see ``Mixture.split``."""
+        return replace(self, mixture=self.mixture.split(donor, component))
+
     def log_prob(self, X: Any) -> FloatArray:
         """Return log p(x), shape (n,), in nats."""
         return self._parts(np.asarray(X))[1]

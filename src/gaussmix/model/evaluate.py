@@ -47,7 +47,7 @@ def posterior(mixture: Mixture, source: Source, executor: Executor) -> Any:
     return _evaluate(mixture, source, executor, mixture.posterior, (mixture.n_classes,), source.dtype)
 
 
-def predict(mixture: Mixture, source: Source, executor: Executor) -> Any:
+def predict(mixture: Mixture | StudentMixture, source: Source, executor: Executor) -> Any:
     """Return the most probable component of each row, shape (N,)."""
     return _evaluate(mixture, source, executor, mixture.predict, (), np.dtype(np.int64))
 

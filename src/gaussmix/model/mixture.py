@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from gaussmix.covariance import CovarianceFamily, Covariances, resolve_family
 from gaussmix.covariance.base import SparseView
-from gaussmix.covariance.deconvolution import noise_matrices
-from gaussmix.covariance.sparse_rows import evaluated
-from gaussmix.errors import DataError, DataTypeError, ParameterError
+from gaussmix.errors import ParameterError
 from gaussmix.linalg import is_sparse
-from gaussmix.model.distribution import Algebra, Completion, Divergence, Interchange, Landscape, Probability
-from gaussmix.model.incomplete import evaluate_by_pattern, evaluate_noisy, moments_of_known
+from gaussmix.model.distribution import (
+    Algebra,
+    Completion,
+    Divergence,
+    Evaluation,
+    Interchange,
+    Landscape,
+    Probability,
+)
+from gaussmix.model.incomplete import moments_of_known
 from gaussmix.moments import Moments
 from gaussmix.prior import FLOOR, Flat, Prior
-from gaussmix.source import ArraySource, Known, as_source, has_missing, require_finite
+from gaussmix.source import Known
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
 _LEAST_WEIGHT: Final = 1e-300  # a component without weight does not move
+_APART: Final = 0.5  # standard deviations between the halves of a split component and its centre
 _SUM_TOLERANCE: Final = 1e-6  # how far from 1 the sum of given weights may be
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchange):
+class Mixture(Evaluation, Probability, Algebra, Completion, Landscape, Divergence, Interchange):
     """Describe a Gaussian mixture: density, posteriors, sampling, and one step of EM.
 
     Build it with ``Mixture.from_parameters``, or take ``estimator.mixture_`` of a fit.
@@ -261,71 +268,25 @@ class Mixture(Probability, Algebra, Completion, Landscape, Divergence, Interchan
             self.collapsed[components],
         )
 
-    def log_prob(self, X: object, *, noise: object = None) -> FloatArray:
-        """Return log p(x), shape (n,), in nats, for rows ``X`` of shape (n, D).
+    def split(self, donor: int, component: int) -> Mixture:
+        """Return the mixture in which ``component`` has become half of another one, apart along its longest axis.
 
-        Here and in the three methods below NaN is a missing value, and the density that of the observed features;
-        ``noise`` holds variances (n, D) or covariances (n, D, D) of the noise with which each row was measured, and
-        the density is that of the measured rows. Of families by variances or factors ``X`` may be sparse, without
-        NaN and noise.
+        Parameters
+        ----------
+        donor : int
+            The one that is split.
+        component : int
+            The one whose place a half takes.
         """
-        return self._evaluated("log_prob", X, noise)  # type: ignore[no-any-return]
-
-    def log_joint(self, X: object, *, noise: object = None) -> FloatArray:
-        """Return log π_k + log N(x | μ_k, Σ_k), shape (n, K), in nats."""
-        return self._evaluated("log_joint", X, noise)  # type: ignore[no-any-return]
-
-    def posterior(self, X: object, *, noise: object = None) -> FloatArray:
-        """Return P(k | x), shape (n, K)."""
-        return self._evaluated("posterior", X, noise)  # type: ignore[no-any-return]
-
-    def predict(self, X: object, *, noise: object = None) -> IntArray:
-        """Return the most probable component of each row, shape (n,)."""
-        return self._evaluated("labels", X, noise)  # type: ignore[no-any-return]
-
-    def _evaluated(self, method: str, X: object, noise: object = None) -> Any:
-        """Return what a method of the covariances gives for rows of which values may be missing, noisy, or sparse."""
-        if is_sparse(X):
-            return self._evaluated_sparse(method, X, noise)
-        if noise is not None:
-            rows = self._rows(X)
-            return evaluate_noisy(self, rows, noise_matrices(noise, *rows.shape), method)
-        rows, incomplete = self.incomplete_rows(X)
-        if incomplete:
-            return evaluate_by_pattern(self, rows, method)
-        return getattr(self.precise_covariances, method)(rows, self.log_weights, self.means)
-
-    def _evaluated_sparse(self, method: str, X: Any, noise: object) -> Any:
-        if noise is not None:
-            raise DataTypeError("X is sparse, and noise needs dense rows: pass X.toarray()")
-        if X.ndim != 2 or X.shape[1] != self.n_features:
-            raise DataError(f"X should have shape (n, {self.n_features}), got {X.shape}")
-        source = as_source(X)
-        rows = source.partitions(source.n_rows)[0].load()[0]
-        values = evaluated(self._sparse_view.log_joint(rows), method)
-        return values if method == "labels" else values.astype(rows.dtype, copy=False)
-
-    def incomplete_rows(self, X: object) -> tuple[FloatArray, bool]:
-        """Return ``X`` as the kernels take it but for NaN, and whether there is any."""
-        source = self._source(X)
-        if source is None:
-            return np.empty((0, self.n_features)), False
-        return source.partitions(source.n_rows)[0].load()[0], has_missing(source)
-
-    def _rows(self, X: object) -> FloatArray:
-        """Return ``X`` as the kernels take it: two-dimensional, contiguous, finite float32 or float64."""
-        source = self._source(X)
-        if source is None:
-            return np.empty((0, self.n_features))
-        require_finite(source)
-        return source.partitions(source.n_rows)[0].load()[0]
-
-    def _source(self, X: object) -> ArraySource | None:
-        """Return rows of D features; None where there are none."""
-        shape = np.shape(X)  # type: ignore[call-overload]  # what is no array is refused below
-        if len(shape) == 2 and shape[1] != self.n_features:
-            raise DataError(f"X should have shape (n, {self.n_features}), got {shape}")
-        return None if shape == (0, self.n_features) else ArraySource(X)  # type: ignore[arg-type]
+        offset = _APART * self.covariances.longest_axis(donor)
+        components = np.arange(self.n_components)
+        components[component] = donor
+        weights, means, collapsed = self.weights.copy(), self.means.copy(), self.collapsed.copy()
+        weights[[donor, component]] = self.weights[donor] / 2
+        means[component], means[donor] = means[donor] + offset, means[donor] - offset
+        collapsed[component] = False
+        covariances = self.covariances.select(components)
+        return Mixture(weights / weights.sum(), means, covariances, self.family, self.prior, collapsed)
 
 
 def _array(name: str, values: object) -> Float64Array:

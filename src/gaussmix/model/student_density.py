@@ -14,7 +14,7 @@ from gaussmix.errors import DataError, ParameterError
 from gaussmix.kernel.student import student_moments
 from gaussmix.model.student_moments import StudentMoments
 from gaussmix.moments import DIAGONAL, FULL, POOLED, TRACE, Moments, buffer_size
-from gaussmix.source import ArraySource, require_finite
+from gaussmix.source import ArraySource, check_values
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 _FAR: Final = 1e300  # a squared distance beyond this counts as this
@@ -194,7 +194,7 @@ class StudentDensity:
         if shape == (0, self.n_features):
             return np.empty(shape)
         source = ArraySource(X)  # type: ignore[arg-type]
-        require_finite(source)
+        check_values(source, missing=False)
         rows: FloatArray = source.partitions(source.n_rows)[0].load()[0]
         return rows
 

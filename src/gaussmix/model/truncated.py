@@ -20,7 +20,7 @@ IEEE TPAMI 44.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -35,6 +35,8 @@ from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 _LOG_2PI: Final = float(np.log(2 * np.pi))
 _MORE_AT_FIRST: Final = 4  # times as many candidates at the first E-step, 2 at the second, 1 from the third
 _SETTLED: Final = 4  # M-steps
+_AT_REST: Final = 9
+_LEAST_TAIL: Final = 1e-4  # of a component's rows: candidates that together take less are then left out
 _COMPARED: Final = 8_192  # rows at a time, so that what lies between stays small
 
 
@@ -62,13 +64,32 @@ class AssignedPartition(Partition):
         return self.rows.load()
 
 
-def assigned(partitions: Sequence[Partition], n_rows: int, block_rows: int) -> list[AssignedPartition]:
-    """Return the partitions of a source, cut by ``block_rows``, with rows that have no best component yet."""
-    sizes = [min(block_rows, n_rows - start) for start in range(0, n_rows, block_rows)]
+def assigned(
+    partitions: Sequence[Partition], n_rows: int, block_rows: int, best: IntArray | None = None
+) -> list[AssignedPartition]:
+    """Return the partitions of a source, cut by ``block_rows``, with their rows' best components.
+
+    Parameters
+    ----------
+    partitions : sequence of Partition
+    n_rows : int
+        Of all partitions.
+    block_rows : int
+        Of each but the last one.
+    best : ndarray of shape (N,) of int32, optional
+        The best component of each row, left as it is; without it no row has one yet.
+    """
+    best = np.full(n_rows, -1, np.int32) if best is None else best.copy()
+    parts = [best[start : start + block_rows] for start in range(0, n_rows, block_rows)]
     return [
-        AssignedPartition(partition, Assigned(best=np.full(size, -1, np.int32)))
-        for partition, size in zip(partitions, sizes, strict=True)
+        AssignedPartition(partition, Assigned(best=part))
+        for partition, part in zip(partitions, parts, strict=True)
     ]
+
+
+def best_of(partitions: Sequence[AssignedPartition]) -> IntArray:
+    """Return a copy of the best component of each row, shape (N,) of int32."""
+    return np.concatenate([partition.known.best for partition in partitions])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +141,12 @@ class TruncatedMixture:
         cells = _cells(mixture, n_first, 0)
         parameters = (mixture.covariances, mixture.log_weights, mixture.means)
         return cls(mixture, n_candidates, nearest_candidates(cells.candidates, *parameters, n_first), cells)
+
+    def acquainted(self, moments: TruncatedMoments) -> TruncatedMixture:
+        """Return the same mixture with the candidates that some rows ask for, of which these are the moments."""
+        n_first = _at_step(self.n_candidates, self.n_steps)
+        rng = np.random.default_rng(self.n_steps)
+        return replace(self, candidates=shared_candidates(self.candidates, moments.share, n_first, rng))
 
     @property
     def n_components(self) -> int:
@@ -218,10 +245,11 @@ class TruncatedMixture:
         """Return the model of the highest bound for the same candidates, with candidates for the next E-step."""
         moved, n, step = self.mixture.m_step(moments.moments), self.n_candidates, self.n_steps + 1
         candidates = self.candidates
-        if step < _SETTLED or step % 2 == 0:  # later they change little
+        if _chooses(step):
             rng = np.random.default_rng(step)
-            candidates = shared_candidates(candidates, moments.share, _at_step(n, step), rng)
-        cells = _cells(moved, n, step) if step & (step - 1) == 0 else None  # after 1, 2, 4, 8 ... steps
+            least = _LEAST_TAIL if step >= _SETTLED else 0.0
+            candidates = shared_candidates(candidates, moments.share, _at_step(n, step), rng, least)
+        cells = _cells(moved, n, step) if _searches(step) else None
         return TruncatedMixture(moved, n, candidates, cells, step)
 
     def em_steps(
@@ -242,6 +270,16 @@ class TruncatedMixture:
 def _at_step(n_candidates: int, step: int) -> int:
     """Return how many candidates there are after ``step`` M-steps: more, while the rows have told little."""
     return n_candidates * max(_MORE_AT_FIRST >> step, 1)
+
+
+def _chooses(step: int) -> bool:
+    """Return whether candidates change after ``step`` M-steps: later they change little."""
+    return step < _SETTLED or step % (2 if step < _AT_REST else 4) == 0
+
+
+def _searches(step: int) -> bool:
+    """Return whether rows look for their best components anew: after 4, 16, 64 ... M-steps."""
+    return step > 1 and step & (step - 1) == 0 and step.bit_length() % 2 == 1
 
 
 def _cells(mixture: Mixture, n_candidates: int, seed: int) -> Cells:

@@ -2,8 +2,8 @@
 
 At first there is nothing but the components' parameters: a component has the others of highest log-density at each
 other's means as candidates. From then on the rows tell: of the candidates of a component those stay that took
-the largest share of its rows, or of which it did; some places go to components that share rows with these, drawn at
-random, so that what was overlooked is found (Hirschberger, Forster & Lücke 2022 learn the same graph, row by row).
+the largest share of its rows; some places go to neighbours of neighbours and to components of which it is one, drawn
+at random, so that what was overlooked is found (Hirschberger, Forster & Lücke 2022 learn the same graph, row by row).
 
 Where a row's best component is unknown, or may be one that no neighbour leads to, it is looked for in cells: of
 neighbouring components, of which a row has those in and around the nearest as candidates.
@@ -13,18 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from gaussmix import kernel
 from gaussmix.covariance import Covariances
-from gaussmix.types import Float64Array, FloatArray, IntArray
+from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
 _CELL_STEPS: Final = 5  # of Lloyd's iterations
 _CELLS_AROUND: Final = 6  # so many cells' worth of components are the first candidates
-_EXPLORING: Final = 4  # one candidate in so many is new
+_EXPLORING: Final = 8  # one candidate in so many is new, at least one
 _HOPS: Final = 8  # neighbours through which neighbours of neighbours are looked for
 
 
@@ -152,59 +151,91 @@ def nearest_candidates(
 
 
 def shared_candidates(
-    candidates: Candidates, share: Float64Array, n_candidates: int, rng: np.random.Generator
+    candidates: Candidates,
+    share: Float64Array,
+    n_candidates: int,
+    rng: np.random.Generator,
+    least_tail: float = 0.0,
 ) -> Candidates:
     """Return the candidates that the rows ask for, and some that are tried.
 
     Parameters
     ----------
     candidates : Candidates
-        Of each component.
+        Of each component, itself first.
     share : ndarray, one value a candidate
         Sum of the responsibilities that it took of the component's rows.
     n_candidates : int
     rng : numpy.random.Generator
         Draws those that are tried.
+    least_tail : float
+        Of a component's rows: the last candidates that together take no more are left out.
     """
-    K = len(candidates.group_of)
-    ranked, nearest, overlap = _ranked_overlaps(candidates, share)
-    beyond = nearest[nearest].reshape(K, -1)  # (K, hops²): what the neighbours are neighbours of
+    ranked, part = _ranked(candidates, share)
+    K, n_tried = len(ranked), max(n_candidates // _EXPLORING, 1)
+    n_kept = min(n_candidates - n_tried, ranked.shape[1])
+    drawn = _drawn(ranked, part, rng)
+    listed = np.concatenate([ranked[:, :n_kept], drawn], axis=1)
+    fresh = _first_ones(listed)
+    least = least_tail * np.add.reduceat(share, candidates.starts[:-1])
+    tail = np.cumsum(np.maximum(part[:, :0:-1], 0.0), axis=1)[:, ::-1]  # of each candidate and those behind
+    fresh[:, 1:n_kept] &= tail[:, : n_kept - 1] > least[:, None]
+    tried = fresh[:, n_kept:]
+    tried &= np.cumsum(tried, axis=1) <= n_tried
+    starts = np.concatenate([[0], np.cumsum(fresh.sum(axis=1))])
+    return Candidates(np.arange(K, dtype=np.int32), starts, listed[fresh])
+
+
+def _ranked(candidates: Candidates, share: Float64Array) -> tuple[IntArray, Float64Array]:
+    """Return the candidates of each component, itself first and then those of most share, and these; both (K, C)."""
+    n_listed = np.diff(candidates.starts)
+    K, C = len(n_listed), max(int(n_listed.max()), 1 + _HOPS)
+    there = np.arange(C) < n_listed[:, None]
+    listed = np.repeat(np.arange(K, dtype=np.int32)[:, None], C, axis=1)  # itself fills up
+    part = np.full((K, C), -1.0)
+    listed[there], part[there] = candidates.components, share
+    part[:, 0] = np.inf
+    order = np.argsort(-part, axis=1)
+    return np.take_along_axis(listed, order, axis=1), np.take_along_axis(part, order, axis=1)
+
+
+def _drawn(ranked: IntArray, part: Float64Array, rng: np.random.Generator) -> IntArray:
+    """Return components that are two steps away over those of most share, or one step back, in a random order."""
+    K = len(ranked)
+    near = np.where(part[:, 1 : 1 + _HOPS] > 0, ranked[:, 1 : 1 + _HOPS], ranked[:, :1])  # (K, hops)
+    overlap = np.maximum(part[:, 1 : 1 + _HOPS], 0.0)
+    overlap /= np.maximum(overlap.sum(axis=1), np.finfo(np.float64).tiny)[:, None]
+    beyond = near[near].reshape(K, -1)
+    chance = (overlap[:, :, None] * overlap[near]).reshape(K, -1)
+    back, taken = _asking(near, overlap)
+    beyond, chance = np.concatenate([beyond, back], axis=1), np.concatenate([chance, taken], axis=1)
     with np.errstate(divide="ignore"):
-        weight = np.log(overlap[:, :, None] * overlap[nearest]).reshape(K, -1)
-    drawn = weight + rng.gumbel(size=weight.shape)  # the largest are a draw without replacement
-    beyond = np.take_along_axis(beyond, np.argsort(-drawn, axis=1, kind="stable"), axis=1)
-    n_kept = n_candidates - 1 - n_candidates // _EXPLORING
-    listed, lists = np.zeros(K, bool), []
-    for k, (others, tried) in enumerate(zip(ranked, beyond, strict=True)):
-        kept = np.concatenate([[k], others[:n_kept]])
-        listed[kept] = True
-        fresh = list(dict.fromkeys(tried[~listed[tried]].tolist()))  # each once
-        listed[kept] = False
-        lists.append(np.concatenate([kept, np.array(fresh[: n_candidates // _EXPLORING], np.int64)]))
-    return Candidates.of_lists(np.arange(K), lists)
+        order = np.argsort(
+            -np.log(chance) - rng.gumbel(size=chance.shape), axis=1
+        )  # a draw without replacement
+    return np.take_along_axis(beyond, order, axis=1)
 
 
-def _ranked_overlaps(
-    candidates: Candidates, share: Float64Array
-) -> tuple[list[IntArray], IntArray, Float64Array]:
-    """Return what components share rows with each, the most first; the first few, (K, hops), and their part of it.
+def _asking(near: IntArray, overlap: Float64Array) -> tuple[IntArray, Float64Array]:
+    """Return some of those that have each component near them, (K, hops), and its part of their overlap."""
+    K, hops = near.shape
+    asked = near.ravel()
+    order = np.lexsort((-overlap.ravel(), asked))
+    asked = asked[order]
+    place = np.arange(len(asked)) - np.searchsorted(asked, np.arange(K))[asked]
+    asked, order, place = (values[place < hops] for values in (asked, order, place))
+    asking, taken = np.repeat(np.arange(K, dtype=near.dtype)[:, None], hops, axis=1), np.zeros((K, hops))
+    asking[asked, place], taken[asked, place] = order // hops, overlap.ravel()[order]
+    return asking, taken
 
-    Where there are fewer, the component itself takes the place, with no part.
-    """
-    from scipy import sparse  # nothing else needs it
 
-    K = len(candidates.group_of)
-    taken = sparse.csr_array((share, candidates.components, candidates.starts), shape=(K, K))
-    common: Any = sparse.csr_array(taken + taken.T)  # k's rows that j takes, and j's that k takes
-    nearest = np.repeat(np.arange(K)[:, None], _HOPS, axis=1)
-    overlap, ranked = np.zeros((K, _HOPS)), []
-    for k, (start, end) in enumerate(pairwise(common.indptr)):
-        others, value = common.indices[start:end], common.data[start:end]
-        sharing = (others != k) & (value > 0)
-        others, value = others[sharing], value[sharing]
-        order = np.argsort(-value, kind="stable")
-        ranked.append(others[order])
-        first = order[:_HOPS]
-        nearest[k, : len(first)] = others[first]
-        overlap[k, : len(first)] = value[first] / max(value[first].sum(), np.finfo(np.float64).tiny)
-    return ranked, nearest, overlap
+def _first_ones(listed: IntArray) -> BoolArray:
+    """Return which entries of each row stand in it for the first time."""
+    K, M = listed.shape
+    key = np.sort(listed.astype(np.int64) * M + np.arange(M), axis=1)
+    component, place = np.divmod(key, M)
+    first = np.ones((K, M), bool)
+    first[:, 1:] = component[:, 1:] != component[:, :-1]
+    fresh = np.empty((K, M), bool)
+    np.put_along_axis(fresh, place, first, axis=1)
+    return fresh

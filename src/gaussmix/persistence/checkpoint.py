@@ -26,7 +26,7 @@ from gaussmix.persistence.state import Decoder, Encoder
 FORMAT: Final = "gaussmix checkpoint"
 FORMAT_VERSION: Final = 1
 PREVIOUS: Final = ".1"
-_KINDS: Final = ("F64", "I64")
+_KINDS: Final = ("F64", "I64", "I32")
 _KEYS: Final = ("sha256", "format", "format_version", "characters")
 _CONTENT: Final = ("finished", "about", "state", "objects")
 _TEXT: Final = "text"  # the tensor that holds the JSON of the state, which may be longer than a header

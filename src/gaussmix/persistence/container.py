@@ -29,8 +29,8 @@ DIGEST_PLACE = "0" * 64
 
 _HEADER_LIMIT = 2 * METADATA_LIMIT + 4096  # quoting inside the header at most doubles the metadata
 _DIGEST = re.compile("[0-9a-f]{64}")
-_ITEM_BYTES = 8
-_TYPES = {"F64": "F64 (float64)", "I64": "I64 (int64)"}
+_ITEM_BYTES = {"F64": 8, "I64": 8, "I32": 4}
+_TYPES = {"F64": "F64 (float64)", "I64": "I64 (int64)", "I32": "I32 (int32)"}
 
 # How other formats begin, so that a renamed file is told apart from a damaged one.
 _OTHER_FORMATS = {
@@ -49,15 +49,11 @@ Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Header:
-    """What the header says: the metadata's text, and the shape of each tensor."""
+    """What the header says: the metadata's text, the shape of each tensor, and the bytes that all of them take."""
 
     metadata: str
     shapes: Shapes
-
-    @property
-    def data_bytes(self) -> int:
-        """Return the bytes that the tensors take."""
-        return sum(math.prod(shape) for shape in self.shapes.values()) * _ITEM_BYTES
+    data_bytes: int
 
 
 def header_length(prefix: bytes, size: int) -> int:
@@ -94,7 +90,7 @@ def read_header(
     tensors : collection of str, or None
         The names of the tensors that there are to be; None for any.
     kinds : collection of str
-        The types that they may have, each of 8 bytes.
+        The types that they may have.
 
     Raises
     ------
@@ -118,7 +114,9 @@ def read_header(
     content = metadata[METADATA_KEY]
     if not isinstance(content, str):
         raise ModelFormatError("its metadata is not a string")
-    return Header(content, {name: _shape(name, entry, kinds) for name, entry in table.items()})
+    shapes = {name: _shape(name, entry, kinds) for name, entry in table.items()}
+    data_bytes = sum(math.prod(shapes[name]) * _ITEM_BYTES[entry["dtype"]] for name, entry in table.items())
+    return Header(content, shapes, data_bytes)
 
 
 def check_extent(header: Header, header_bytes: int, size: int) -> None:

@@ -31,6 +31,7 @@ from gaussmix.types import Float64Array
 
 WEIGHT_TOLERANCE = 1e-9  # |Σ_k π_k − 1|; the sum of K rounded weights is far closer
 _NAMES = (*FAMILIES, *FACTOR_FAMILIES)
+_CHECKPOINT = b"gaussmix checkpoint"  # what the metadata of one begin with
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,14 @@ def _saved(kind: Kind, tensors: dict[str, Float64Array], about: metadata.Metadat
 
 def _header(data: bytes) -> container.Header:
     """Return the header, whose tensors are checked once the metadata tell of what kind the model is."""
-    return container.read_header(data, tensors=None)
+    try:
+        return container.read_header(data, tensors=None)
+    except ModelFormatError:
+        if _CHECKPOINT in data:
+            raise ModelFormatError(
+                "it is a checkpoint of a fit, not a model; gaussmix info tells of which, and how to go on"
+            ) from None
+        raise
 
 
 def _named(name: str | os.PathLike[str], error: ModelFormatError) -> ModelFormatError:

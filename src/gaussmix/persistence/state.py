@@ -22,7 +22,15 @@ from gaussmix.fit import Collapse, Convergence, FitResult, Optima
 from gaussmix.fit.acceleration import Leaps, Plain
 from gaussmix.fit.degenerate import DegeneratePolicy
 from gaussmix.fit.em import LoopState
-from gaussmix.model import Mixture
+from gaussmix.fit.incremental import Sweep
+from gaussmix.fit.truncated import TruncatedState
+from gaussmix.model import Mixture, StudentMixture
+from gaussmix.model.background import BackgroundMixture
+from gaussmix.model.truncated import TruncatedMixture
+from gaussmix.model.truncated_candidates import Candidates, Cells
+from gaussmix.model.variational import VariationalMixture
+from gaussmix.model.variational.weights import Dirichlet, StickBreaking
+from gaussmix.moments import Moments
 from gaussmix.prior import Flat
 from gaussmix.prior.conjugate import Conjugate
 from gaussmix.prior.dirichlet import PseudoRows
@@ -33,14 +41,17 @@ from gaussmix.prior.shrinkage import Shrunk
 CLASSES: Final[dict[str, type]] = {
     kind.__name__: kind
     for kind in (
-        Mixture, Dense, Shared, Diagonal, Spherical, LowRank,
+        Mixture, StudentMixture, VariationalMixture, Dirichlet, StickBreaking, BackgroundMixture,
+        TruncatedMixture, Candidates, Cells, Moments,
+        Dense, Shared, Diagonal, Spherical, LowRank,
         Flat, Given, Frozen, Conjugate, PseudoRows, AdaptedWeights, Shrunk,
-        LoopState, FitResult, Collapse, Optima, Convergence, Leaps, Plain, DegeneratePolicy,
+        LoopState, Sweep, TruncatedState, FitResult, Collapse, Optima, Convergence, Leaps, Plain, DegeneratePolicy,
     )
 }  # fmt: skip
 """Whatever a checkpoint may hold; a new class of the fit's state costs one word here."""
 
-_KINDS: Final = {"float64": np.float64, "int64": np.int64, "bool": np.int64}  # stored as items of 8 bytes
+_STORED: Final = {"float64": np.float64, "int64": np.int64, "int32": np.int32, "bool": np.int64}
+_KINDS: Final = {"float64": np.float64, "int64": np.int64, "int32": np.int32, "bool": np.bool_}
 _LONG: Final = 8  # numbers of a list from which on they are stored as an array
 
 Tree = Any
@@ -115,12 +126,12 @@ class Encoder:
 
     def _array(self, array: NDArray[Any]) -> Tree:
         kind = array.dtype.name
-        if kind not in _KINDS:
+        if kind not in _STORED:
             raise ParameterError(f"an array of {kind} cannot be written to a checkpoint: set checkpoint=None")
         if array.size == 0:
             return {"empty": [kind, list(array.shape)]}
         name = f"t{len(self.arrays)}"
-        self.arrays[name] = np.ascontiguousarray(array, _KINDS[kind])
+        self.arrays[name] = np.ascontiguousarray(array, _STORED[kind])
         return {"array": [name, kind]}
 
 
@@ -186,7 +197,7 @@ class Decoder:
         kind, shape = content
         if 0 not in shape:
             raise ModelFormatError("its state is not one that gaussmix writes")
-        return np.empty(shape, {"float64": float, "int64": np.int64, "bool": bool}[kind])
+        return np.empty(shape, _KINDS[kind])
 
     def _array(self, content: Any) -> NDArray[Any]:
         name, kind = content

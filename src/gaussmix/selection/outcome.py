@@ -37,7 +37,7 @@ class Fitted:
         What the search for the start has seen.
     """
 
-    result: FitResult
+    result: FitResult[Mixture]
     evidence: Evidence
     spurious: bool
     complaints: tuple[str, ...] = ()

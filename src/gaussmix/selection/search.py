@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from threading import Lock
 from time import perf_counter
 from typing import Final
 
-from gaussmix.errors import GaussmixError
+from gaussmix.errors import ExecutorError, GaussmixError
 from gaussmix.selection.criteria import CRITERIA
 from gaussmix.selection.grid import Cell
 from gaussmix.selection.outcome import ABANDONED, FAILED, INTERRUPTED, OK, OUT_OF_TIME, Fitted, Outcome
@@ -63,6 +63,8 @@ class Search:
     limits : Limits
     observe : callable, optional
         Told of each outcome as it comes, by one thread at a time.
+    known : mapping of Cell to Outcome, optional
+        Cells that were fitted before, which take no time.
     """
 
     def __init__(
@@ -71,11 +73,13 @@ class Search:
         fit: Callable[[Cell], Fitted],
         limits: Limits,
         observe: Observe | None = None,
+        known: Mapping[Cell, Outcome] | None = None,
     ) -> None:
         self._cells = cells
         self._fit = fit
         self._limits = limits
         self._observe = observe or (lambda outcome: None)
+        self._known = dict(known or {})
         self._outcomes: list[Outcome | None] = [None] * len(cells)
         self._next = self._running = self._fitted = 0
         self._stop = False
@@ -83,20 +87,25 @@ class Search:
         self._deadline = math.inf
 
     def run(self, n_threads: int) -> list[Outcome]:
-        """Return the outcome of every cell; those that an interrupt (Ctrl-C) left unfinished are marked so."""
+        """Return the outcome of every cell; those that an interrupt left unfinished are marked so.
+
+        It may be that of a user (Ctrl-C), or workers that were lost: no other cell can be fitted without them.
+        """
         self._deadline = perf_counter() + self._limits.seconds
+        why: tuple[str, ...] = ()
         try:
             if n_threads == 1:
                 self._work()
             else:
                 self._side_by_side(n_threads)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ExecutorError) as error:
             self._stop = True
+            why = tuple(map(str, error.args))
         with self._lock:
             found = list(self._outcomes)
         return self._settled(
             [
-                Outcome(cell, INTERRUPTED) if outcome is None else outcome
+                Outcome(cell, INTERRUPTED, notes=why) if outcome is None else outcome
                 for cell, outcome in zip(self._cells, found, strict=True)
             ]
         )
@@ -118,12 +127,12 @@ class Search:
                     return
                 index = self._next
                 self._next += 1
-                left_out = self._left_out(index)
+                left_out = self._known.get(self._cells[index]) or self._left_out(index)
                 self._running += left_out is None
             outcome = _attempt(self._fit, self._cells[index]) if left_out is None else left_out
             with self._lock:
                 self._running -= left_out is None
-                self._fitted += outcome.status == OK
+                self._fitted += left_out is None and outcome.status == OK
                 if not self._stop:
                     self._outcomes[index] = outcome
                     self._observe(outcome)
@@ -180,6 +189,8 @@ def _attempt(fit: Callable[[Cell], Fitted], cell: Cell) -> Outcome:
     began = perf_counter()
     try:
         fitted = fit(cell)
+    except ExecutorError:
+        raise
     except GaussmixError as error:
         return Outcome(cell, FAILED, None, perf_counter() - began, (str(error),))
     except Exception as error:  # noqa: BLE001 - one cell must not cost the others: its error is in the table

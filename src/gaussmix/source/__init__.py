@@ -13,15 +13,16 @@ from gaussmix.errors import DataError, DataTypeError, ParameterError
 from gaussmix.source.array import ArraySource
 from gaussmix.source.base import Known, Partition, Source
 from gaussmix.source.batches import is_batches, read_batches
-from gaussmix.source.check import check_sample_weight, first_non_finite, has_missing, require_finite
+from gaussmix.source.check import check_sample_weight, features_beside, weights_of
 from gaussmix.source.contents import Reader
 from gaussmix.source.delimited import read_csv, read_tsv
 from gaussmix.source.files import read_arrow, read_npy, read_parquet
+from gaussmix.source.finite import check_values
 from gaussmix.source.gather import named, names_of_columns, read_files
 from gaussmix.source.incomplete import IncompleteRows, by_group, by_pattern
 from gaussmix.source.limit import limit_in_bytes
 from gaussmix.source.paths import find_files, is_path, split_store
-from gaussmix.source.table import is_table, read_table
+from gaussmix.source.table import is_table, read_table, split_weight
 
 READERS: dict[str, Reader] = {
     ".npy": read_npy,
@@ -53,8 +54,7 @@ STORES: dict[str, str] = {
 }
 """The module that reads stores of arrays, by the extension of the file or folder.
 
-It has ``open_store(path, name, columns, sample_weight, missing=, limit=) -> Source`` and reads block by block by
-itself; ``"path::name"`` names the array in the store.
+It has ``STORE``, a ``gaussmix.source.store.Store``; ``"path::name"`` names the array in the store.
 """
 
 __all__ = [
@@ -66,14 +66,12 @@ __all__ = [
     "as_source",
     "by_group",
     "by_pattern",
-    "has_missing",
     "column_names",
     "is_collection",
     "is_path",
     "is_table",
-    "first_non_finite",
-    "require_finite",
     "check_sample_weight",
+    "check_values",
     "checked",
     "READERS",
     "ADAPTERS",
@@ -104,8 +102,9 @@ def as_source(
         returned unread, with ``sample_weight`` if that is given.
     columns : sequence of str, optional
         Columns of a table or file to use, in this order. Default: all.
-    sample_weight : array-like of shape (N,), optional
-        Weights of the rows: finite, none negative, not all zero.
+    sample_weight : array-like of shape (N,) or str, optional
+        Weights of the rows: finite, none negative, not all zero. Of files and tables whose columns have names: the
+        column that holds them, which is then no feature unless ``columns`` name it.
     missing : bool, default=False
         Whether NaN is taken as a missing value; refused otherwise.
     memory_limit : int or str, optional
@@ -122,12 +121,13 @@ def as_source(
     Raises
     ------
     DataError
-        If rows, columns or weights cannot be used; the message names the file, and the row (from 0) or
-        column.
+        If rows, columns or weights cannot be used; the message names the file, and the row (from 0) or column. Rows
+        of .npy files, HDF5 and Zarr beyond the limit are not read for that alone: the first reader of a value that is
+        not finite gets the error.
     DataTypeError
         If ``data`` is of a kind that has no dense, readable rows.
     ParameterError
-        If ``columns`` are given for data whose columns have no names, or a limit is not one.
+        If columns are named of data whose columns have no names, or a limit is not one.
     MissingDependencyError
         If reading needs pyarrow and it is not installed.
     ResourceLimitError
@@ -154,9 +154,8 @@ def as_source(
             raise DataError("values are missing (NaN): drop their rows or fill in finite values")
         return data if sample_weight is None else data.with_weight(sample_weight)
     if is_path(data):
-        limit = limit_in_bytes(
-            memory_limit
-        )  # not for arrays: asking the system takes longer than a small fit
+        # not for arrays: asking the system takes longer than a small fit
+        limit = limit_in_bytes(memory_limit)
         return _from_paths(data, columns, sample_weight, missing=missing, limit=limit)
     adapter = ADAPTERS.get(type(data).__module__.partition(".")[0])
     if adapter is not None:
@@ -170,7 +169,7 @@ def as_source(
             " iter() begins anew"
         )
     if is_table(data):
-        return _checked(*read_table(data, columns), sample_weight, missing=missing)
+        return _from_table(data, columns, sample_weight, missing=missing)
     if is_batches(data):
         limit = limit_in_bytes(memory_limit)
         return read_batches(data, columns, sample_weight, missing=missing, limit=limit)  # type: ignore[arg-type]
@@ -183,14 +182,26 @@ def _from_paths(
     data: object, columns: Sequence[str] | None, sample_weight: object | None, *, missing: bool, limit: int
 ) -> Source:
     """Return a source of the rows of files, or of an array in a store."""
+    if isinstance(sample_weight, str):
+        if columns is None:
+            columns = features_beside(sample_weight, column_names(data), None)
+        sample_weight = weights_of(_from_paths(data, [sample_weight], None, missing=False, limit=limit))
     store, name = split_store(data, STORES)
     if store is None:
         paths = find_files(data, READERS, STORES)
         return read_files(paths, READERS, columns, sample_weight, missing=missing, limit=limit)
     with named(store):
-        open_store = import_module(STORES[store.suffix.lower()]).open_store
+        open_store = import_module(STORES[store.suffix.lower()]).STORE.open_store
         source: Source = open_store(store, name, columns, sample_weight, missing=missing, limit=limit)
         return source
+
+
+def _from_table(
+    data: object, columns: Sequence[str] | None, sample_weight: object | None, *, missing: bool
+) -> Source:
+    if isinstance(sample_weight, str):
+        data, columns, sample_weight = split_weight(data, columns, sample_weight)
+    return _checked(*read_table(data, columns), sample_weight, missing=missing)
 
 
 def is_collection(data: object) -> bool:
@@ -243,7 +254,4 @@ def checked(source: ArraySource, *, missing: bool) -> ArraySource:
     DataError
         Naming the first row and column whose value is not, or the row of which nothing is known.
     """
-    if not missing:
-        require_finite(source)
-        return source
-    return replace(source, incomplete=True) if has_missing(source) else source
+    return replace(source, incomplete=True) if check_values(source, missing=missing) else source

@@ -40,7 +40,7 @@ class ArrayPartition(Partition):
 
     def load(self) -> tuple[FloatArray, Float64Array | None]:
         """Return the rows and their weights: a view where the array is native, C-contiguous and aligned."""
-        return _as_block(self.rows, self.dtype), self.weight
+        return converted(self.rows, self.dtype), self.weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class ArraySource(Source):
 
     def take(self, rows: IntArray) -> FloatArray:
         """Return a copy of some rows; of a memory map, only these are read."""
-        return _as_block(self.X[rows], self.dtype)
+        return converted(self.X[rows], self.dtype)
 
     def with_weight(self, sample_weight: object) -> ArraySource:
         """Return a source of the same array with other weights."""
@@ -119,10 +119,11 @@ class ArraySource(Source):
         return ArraySource(self.X, weight, self.feature_names, self.incomplete)
 
 
-def _as_block(rows: NDArray[Any], dtype: np.dtype[Any]) -> FloatArray:
+def converted(rows: NDArray[Any], dtype: np.dtype[Any]) -> FloatArray:
+    """Return rows in native byte order and C order; without a copy where they are."""
     if rows.dtype == dtype and rows.flags.c_contiguous and rows.flags.aligned:
         return rows
-    with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes inf; first_non_finite finds it
+    with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes inf; the check of values finds it
         return np.require(rows, dtype, ["C", "A"])
 
 

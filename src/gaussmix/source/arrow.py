@@ -268,6 +268,18 @@ def read_stream(data: object, columns: Sequence[str] | None) -> Columns:
     DataTypeError
         If the stream does not hold a table.
     """
+    with _stream(data) as reader:
+        return to_matrix(reader.schema, reader, select(reader.schema, columns))
+
+
+def read_all(data: object) -> Any:
+    """Return the ``pyarrow.Table`` that an object with ``__arrow_c_stream__`` streams, which is read once."""
+    with _stream(data) as reader:
+        return reader.read_all()
+
+
+@contextmanager
+def _stream(data: object) -> Iterator[Any]:
     pa = require_pyarrow()
     try:
         reader = pa.RecordBatchReader.from_stream(data)
@@ -276,4 +288,4 @@ def read_stream(data: object, columns: Sequence[str] | None) -> Columns:
             f"X is a {type(data).__name__}, which does not stream the columns of a table ({error})"
         ) from error
     with reader, arrow_errors("a readable Arrow stream"):
-        return to_matrix(reader.schema, reader, select(reader.schema, columns))
+        yield reader

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from gaussmix.errors import DataError, ResourceLimitError
 from gaussmix.source.array import served_dtype
-from gaussmix.source.chunks import KEPT_BYTES, Chunks, converted
+from gaussmix.source.chunks import KEPT_BYTES, Chunks
 from gaussmix.source.limit import in_units
+from gaussmix.source.runs import taken_by_runs
 from gaussmix.types import FloatArray, IntArray
 
 _BAND_BYTES: Final = 4 << 20  # read at once: the cost of a call is small beside it
@@ -72,15 +73,7 @@ class Bands(Chunks):
         taken = np.empty((len(rows), self.n_features), self.dtype)
         apart = max(self._chunk_rows, _APART // self._row_bytes)
         most = max(apart, _BAND_BYTES // self._row_bytes)
-        first = 0
-        while first < len(rows):
-            start = int(rows[first])
-            end = int(np.searchsorted(rows, start + most))
-            gaps = np.flatnonzero(np.diff(rows[first:end]) > apart)
-            last = first + int(gaps[0]) + 1 if len(gaps) else end
-            run = self.between(start, int(rows[last - 1]) + 1)
-            taken[first:last] = converted(run[rows[first:last] - start], self.dtype)
-            first = last
+        taken_by_runs(rows, self.between, taken, gap=apart, length=most)
         return taken
 
 

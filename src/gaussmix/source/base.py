@@ -103,8 +103,9 @@ class Source(ABC):
 
     Notes
     -----
-    Rows of a source built by :func:`gaussmix.source.as_source` are finite, or NaN where it is ``incomplete``.
-    Whoever builds one otherwise checks with :func:`gaussmix.source.first_non_finite`.
+    Rows of a source built by :func:`gaussmix.source.as_source` are finite, or NaN where it is ``incomplete``. Rows
+    that exceed memory are checked as they are read: ``load`` and ``take`` raise DataError where they are not finite.
+    Whoever builds a source otherwise checks with :func:`gaussmix.source.check_values`.
     """
 
     n_rows: int

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
+import numpy as np
+
 from gaussmix.errors import DataError, DataTypeError, GaussmixError
-from gaussmix.source.array import ArraySource
+from gaussmix.source.array import ArraySource, converted
 from gaussmix.source.base import Source
-from gaussmix.source.check import check_block, listed
-from gaussmix.source.chunks import converted
+from gaussmix.source.check import listed
 from gaussmix.source.contents import Contents
+from gaussmix.source.finite import check_block
 from gaussmix.source.gather import Gathered
-from gaussmix.source.table import is_table, read_table
-from gaussmix.types import FloatArray
+from gaussmix.source.table import is_table, read_table, split_weight
+from gaussmix.types import Float64Array, FloatArray
 
 _ARRAYS = ("__array__", "__array_interface__", "__cuda_array_interface__", "__dlpack__", "nnz", "dtype")
 
@@ -65,8 +67,8 @@ def read_batches(
         Two-dimensional arrays or tables of any numbers of rows, of the same columns; gone through once.
     columns : sequence of str, or None
         Columns of tables to use; None for all.
-    sample_weight : array-like of shape (N,), or None
-        Weights of the rows of all batches.
+    sample_weight : array-like of shape (N,), str or None
+        Weights of the rows of all batches, or the column of tables that holds them.
     missing : bool
         Whether NaN is taken as a missing value.
     limit : int
@@ -85,10 +87,13 @@ def read_batches(
         If a batch is no array or table.
     """
     gathered, first, start = None, None, 0
+    column = sample_weight if isinstance(sample_weight, str) else None
+    weights = []
     for number, batch in enumerate(_begun(data)):
-        source = _batch(batch, columns, number)
+        source, weight = _batch(batch, columns, column, number)
         if source is None:
             continue
+        weights.append(weight)
         if first is None or gathered is None:
             first = source
             gathered = Gathered(_contents(source), None, limit)
@@ -99,7 +104,7 @@ def read_batches(
         start += len(rows)
     if gathered is None:
         raise DataError("there are no rows in the batches: at least one is needed")
-    return gathered.source(sample_weight)
+    return gathered.source(sample_weight if column is None else np.concatenate(weights))  # type: ignore[arg-type]
 
 
 def _begun(data: Any) -> Iterator[object]:
@@ -122,19 +127,24 @@ def _begun(data: Any) -> Iterator[object]:
     return iter(batches)
 
 
-def _batch(batch: object, columns: Sequence[str] | None, number: int) -> ArraySource | None:
-    """Return the rows of a batch, or None if it has none; name it if it cannot be used."""
+def _batch(
+    batch: object, columns: Sequence[str] | None, weight: str | None, number: int
+) -> tuple[ArraySource | None, Float64Array | None]:
+    """Return the rows of a batch, None if it has none, and the column of weights; name it if it cannot be used."""
     try:
+        weights = None
+        if weight is not None:
+            batch, columns, weights = split_weight(batch, columns, weight)
         if is_table(batch):
             X, names = read_table(batch, columns)
-            return ArraySource(X, None, names) if len(X) else None
+            return ArraySource(X, None, names) if len(X) else None, weights
         if columns is not None:
             raise DataError(
                 f"columns={columns!r}: an array's columns have no names: choose them in each batch"
             )
         if getattr(batch, "ndim", 2) == 2 and len(batch) == 0:  # type: ignore[arg-type]
-            return None
-        return ArraySource(batch)  # type: ignore[arg-type]
+            return None, None
+        return ArraySource(batch), None  # type: ignore[arg-type]
     except TypeError as error:
         raise DataTypeError(f"batch {number} (counted from 0): {error}") from error
     except GaussmixError as error:

@@ -1,146 +1,17 @@
-"""What all sources check: finite values, weights, and which columns were asked for.
-
-Rows are numbered from 0 in every message, as NumPy numbers them; the header of a file is not a row.
-"""
+"""What all sources check: weights, and which columns were asked for."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from gaussmix.errors import DataError, DataTypeError, ParameterError
 from gaussmix.source.base import Source
-from gaussmix.types import Float64Array, FloatArray
+from gaussmix.types import Float64Array
 
-_BLOCK_VALUES = (
-    1 << 17
-)  # 1 MiB of float64: stays in the second-level cache, and bounds what the check allocates
 _NAMES_SHOWN = 12  # names listed in a message before it says how many more there are
-
-
-def first_non_finite(source: Source) -> tuple[int, int, float] | None:
-    """Return the place of the first value that is NaN or infinite, or None if all are finite.
-
-    Reads block by block; what it allocates does not grow with the number of rows.
-
-    Parameters
-    ----------
-    source : Source
-        Where to look.
-
-    Returns
-    -------
-    row : int
-        Row number, from 0.
-    column : int
-        Column number, from 0; the first such column of the first such row.
-    value : float
-        NaN, inf or -inf.
-    """
-    start = 0
-    for partition in source.partitions(max(1, _BLOCK_VALUES // source.n_features)):
-        X, _ = partition.load()
-        if _sum_is_finite(X):
-            start += len(X)
-            continue
-        finite = np.isfinite(X)
-        if not finite.all():
-            row, column = divmod(int(finite.argmin()), source.n_features)
-            return start + row, column, float(X[row, column])
-        start += len(X)
-    return None
-
-
-def _sum_is_finite(X: FloatArray) -> bool:
-    """Return True only if all values are finite: a NaN or an infinity never leaves a sum, and adding is fast."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(X.sum()))
-
-
-def require_finite(source: Source) -> None:
-    """Raise if any value of the source is NaN or infinite.
-
-    Parameters
-    ----------
-    source : Source
-        What to check.
-
-    Raises
-    ------
-    DataError
-        Naming the first such row and column.
-    """
-    found = first_non_finite(source)
-    if found is not None:
-        row, column, value = found
-        raise DataError(_complaint(row, column, value, source.feature_names, source.dtype))
-
-
-def _complaint(row: int, column: int, value: float, names: Sequence[str] | None, dtype: np.dtype[Any]) -> str:
-    what = "NaN (a missing value)" if np.isnan(value) else f"{value} (infinite, or too large for {dtype})"
-    return (
-        f"{place(row, column, names)} is {what}: drop the row or fill in a finite value (rows count from 0)"
-    )
-
-
-def has_missing(source: Source) -> bool:
-    """Return whether any value of the source is missing: NaN.
-
-    Reads block by block; what it allocates does not grow with the number of rows.
-
-    Parameters
-    ----------
-    source : Source
-        Where to look.
-
-    Raises
-    ------
-    DataError
-        Naming the first value that is infinite, or the first row of which all values are missing.
-    """
-    start, missing = 0, False
-    for partition in source.partitions(max(1, _BLOCK_VALUES // source.n_features)):
-        X, _ = partition.load()
-        missing |= check_block(X, start, source.feature_names, missing=True)
-        start += len(X)
-    return missing
-
-
-def check_block(X: FloatArray, start: int, names: Sequence[str] | None, *, missing: bool) -> bool:
-    """Return whether any value of a block of rows is missing, after a check that all others are finite.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, D)
-        The rows.
-    start : int
-        Number of the first one, for the message.
-    names : sequence of str, or None
-        Names of the columns, for the message.
-    missing : bool
-        Whether NaN is taken as a missing value; refused otherwise.
-
-    Raises
-    ------
-    DataError
-        Naming the first value that is not finite, or the first row of which all values are missing.
-    """
-    if _sum_is_finite(X):
-        return False
-    absent = np.isnan(X)
-    wrong = np.isinf(X) if missing else ~np.isfinite(X)
-    if wrong.any():
-        row, column = divmod(int(wrong.argmax()), X.shape[1])
-        raise DataError(_complaint(start + row, column, float(X[row, column]), names, X.dtype))
-    empty = absent.all(axis=1)
-    if empty.any():
-        raise DataError(
-            f"row {start + int(empty.argmax())} (rows count from 0) has missing values only: drop it"
-        )
-    return bool(absent.any())
 
 
 def check_sample_weight(weight: object, n_rows: int) -> Float64Array:
@@ -165,6 +36,8 @@ def check_sample_weight(weight: object, n_rows: int) -> Float64Array:
         than float64 holds.
     DataTypeError
         If ``weight`` is a masked array.
+    ParameterError
+        If ``weight`` is the name of a column: whoever reads columns with names has put its values in the place.
     """
     array = _as_weights(weight)
     if array.shape != (n_rows,):
@@ -185,7 +58,49 @@ def check_sample_weight(weight: object, n_rows: int) -> Float64Array:
     return array
 
 
+def weights_of(source: Source) -> Float64Array:
+    """Return the only column of a source, shape (N,)."""
+    return source.take(np.arange(source.n_rows))[:, 0].astype(np.float64)
+
+
+def features_beside(weight: str, names: Sequence[str] | None, columns: Sequence[str] | None) -> list[str]:
+    """Return the columns of features where another column holds the weights.
+
+    Parameters
+    ----------
+    weight : str
+        The column of the weights; it is a feature only where ``columns`` say so.
+    names : sequence of str, or None
+        The columns that exist; None where they have no names.
+    columns : sequence of str, or None
+        The columns asked for; None for all but the weights.
+
+    Raises
+    ------
+    DataError
+        If a column does not exist.
+    ParameterError
+        If columns have no names, or there is no other column.
+    """
+    if names is None:
+        raise _without_names(weight)
+    choose_columns(names, [weight])
+    chosen = [name for name in choose_columns(names, columns) if columns is not None or name != weight]
+    if not chosen:
+        raise ParameterError(f"{weight!r} is the only column: there are no features beside the weights")
+    return chosen
+
+
+def _without_names(weight: str) -> ParameterError:
+    return ParameterError(
+        f"sample_weight={weight!r} names a column, and these rows have none with a name beside their features: "
+        "pass one weight for each row"
+    )
+
+
 def _as_weights(weight: object) -> Float64Array:
+    if isinstance(weight, str):
+        raise _without_names(weight)
     if isinstance(weight, np.ma.MaskedArray):
         raise DataTypeError(
             "sample_weight is a masked array, whose mask would be ignored: pass weight.filled(0)"

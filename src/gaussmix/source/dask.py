@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussmix.errors import DataError, DataTypeError, MissingDependencyError, ParameterError
-from gaussmix.source.array import served_dtype
+from gaussmix.source.array import converted, served_dtype
 from gaussmix.source.base import Source
-from gaussmix.source.check import check_block
-from gaussmix.source.chunks import ChunkedSource, Chunks, converted, within
+from gaussmix.source.check import features_beside, weights_of
+from gaussmix.source.chunks import Chunks
 from gaussmix.source.dask_graph import Graph, Key, computed, futures_of, part_of, results_of
+from gaussmix.source.finite import Unusable, examine
 from gaussmix.source.limit import limit_in_bytes
+from gaussmix.source.stored import served
 from gaussmix.source.table import read_table
 from gaussmix.types import FloatArray, IntArray
 
@@ -44,8 +46,8 @@ def read(
         Rows; the lengths of its chunks need not be known.
     columns : sequence of str, or None
         Columns of a dataframe to use; None for all.
-    sample_weight : array-like of shape (N,), or None
-        Weights of the rows; it may be a Dask array, which is computed.
+    sample_weight : array-like of shape (N,), str or None
+        Weights of the rows; it may be a Dask array, which is computed, or the column of a dataframe.
     missing : bool
         Whether NaN is taken as a missing value.
     memory_limit : int, str or None
@@ -60,6 +62,9 @@ def read(
     """
     _require_dask()
     limit = limit_in_bytes(memory_limit)
+    if isinstance(sample_weight, str) and hasattr(data, "columns"):
+        columns = features_beside(sample_weight, list(data.columns), columns)
+        sample_weight = weights_of(read(data[[sample_weight]], None, None, missing=False))
     names = None
     if hasattr(data, "to_dask_array") and hasattr(data, "columns"):
         graph, keys, dtype, names = _of_frame(data, columns)
@@ -74,8 +79,7 @@ def read(
             f"X is a {type(data).__name__} of Dask: pass an array or a dataframe with rows and columns"
         )
     chunks, incomplete = _measure(graph, keys, dtype, names, missing=missing, limit=limit)
-    weight: Any = sample_weight
-    return within(ChunkedSource(chunks, weight, names), limit, incomplete=incomplete)
+    return served(chunks, sample_weight, names, limit=limit, incomplete=incomplete)
 
 
 def _require_dask() -> ModuleType:
@@ -132,30 +136,19 @@ def _measure(
     """Return chunks that the user's scheduler measured and found to be finite, and whether values are missing."""
     measured = computed(graph, [(partial(_measured, dtype=dtype, missing=missing), key) for key in keys])
     bounds = np.concatenate([[0], np.cumsum([n_rows for n_rows, *_ in measured], dtype=np.int64)])
-    for start, (_, _, _, wrong) in zip(bounds.tolist(), measured, strict=False):
-        if wrong is not None:
-            row, values = wrong
-            check_block(values, start + row, names, missing=missing)  # raises
+    for start, (_, _, _, unusable) in zip(bounds.tolist(), measured, strict=False):
+        if unusable is not None:
+            raise unusable.error(start, names)
     if bounds[-1] == 0:
         raise DataError("X has 0 rows: at least one is needed")
     chunks = _DaskChunks(bounds, measured[0][1], dtype, limit, graph=graph, keys=keys)
     return chunks, any(absent for _, _, absent, _ in measured)
 
 
-def _measured(
-    chunk: Any, *, dtype: np.dtype[Any], missing: bool
-) -> tuple[int, int, bool, tuple[int, FloatArray] | None]:
-    """Return the rows and columns of a chunk, whether values are missing, and the first row that cannot be used."""
+def _measured(chunk: Any, *, dtype: np.dtype[Any], missing: bool) -> tuple[int, int, bool, Unusable | None]:
+    """Return the rows and columns of a chunk, whether values are missing, and the first that cannot be used."""
     X = _as_rows(chunk, dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(X.sum()):
-            return *X.shape, False, None
-    absent = np.isnan(X)
-    wrong = (np.isinf(X) if missing else ~np.isfinite(X)).any(axis=1)
-    if not wrong.any():
-        wrong = absent.all(axis=1)
-    row = int(wrong.argmax())
-    return *X.shape, bool(absent.any()), (row, X[row : row + 1].copy()) if wrong.any() else None
+    return *X.shape, *examine(X, missing=missing)
 
 
 def _as_rows(chunk: Any, dtype: np.dtype[Any]) -> FloatArray:
@@ -223,13 +216,11 @@ class _DaskChunks(Chunks):
 
     def portable(self, start: int, stop: int) -> Chunks:
         """Return the chunks of these rows, with the part of the graph that they depend on."""
-        used = [index for index, _ in self.parts(start, stop)]
-        first, last = used[0], used[-1]
-        keys = self.keys[first : last + 1]
+        used = self.pieces(start, stop)
+        keys = self.keys[used]
         graph, _ = part_of(self.graph, keys)
-        return _DaskChunks(
-            self.bounds[first : last + 2], self.n_features, self.dtype, 0, graph=graph, keys=keys
-        )
+        bounds = self.bounds[used.start : used.stop + 1]
+        return _DaskChunks(bounds, self.n_features, self.dtype, 0, graph=graph, keys=keys)
 
 
 def _picked(chunk: Any, *, rows: IntArray, dtype: np.dtype[Any]) -> FloatArray:

@@ -13,14 +13,16 @@ import zlib
 from contextlib import suppress
 from typing import Any, Final
 
+import numpy as np
+
 from gaussmix.errors import ResourceLimitError
 from gaussmix.source.limit import in_units
 
-COMPRESSORS: Final = frozenset(["zstd", "blosc", "lz4", "gzip", "zlib", "bz2", "szip"])
+COMPRESSORS: Final = frozenset(["zstd", "blosc", "lz4", "lzf", "gzip", "zlib", "bz2", "szip"])
 """The codecs whose output may be far longer than their input."""
 
 _LEAST: Final = 256 << 20  # bytes that a chunk may decode to, whatever it declares: they fit into memory
-_DEFLATE_RATIO: Final = 1032  # of zlib and gzip at best
+_RATIOS: Final = {"gzip": 1032, "zlib": 1032, "lzf": 88}  # at best
 _BLOCK: Final = 128 << 10  # bytes that a block of zstd decodes to at most (RFC 8878, section 3.1.1.2.4)
 _PIECE: Final = 16 << 10  # given to a decoder at once
 _STEP: Final = 1 << 20  # taken from it
@@ -36,8 +38,8 @@ def most_bytes(declared: int) -> int:
 
 def needs_check(codec: str | None, n_bytes: int, most: int) -> bool:
     """Return whether so many encoded bytes could decode to more than ``most``."""
-    if codec in ("gzip", "zlib"):
-        return n_bytes * _DEFLATE_RATIO > most
+    if codec in _RATIOS:
+        return n_bytes * _RATIOS[codec] > most
     return codec is not None or n_bytes > most
 
 
@@ -77,11 +79,13 @@ def _exceeds(codec: str | None, content: Any, most: int) -> bool:
     try:
         if codec == "zstd":
             return _zstd_bytes(memoryview(content)) > most
+        if codec == "lzf":
+            return _lzf_exceeds(content, most)
         if codec in ("gzip", "zlib", "bz2"):
             return _stream_exceeds(codec, content, most)
         (size,) = struct.unpack_from("<I", content, _SIZE_AT[str(codec)])
         return bool(size > most)
-    except (struct.error, zlib.error, OSError, EOFError):
+    except (struct.error, zlib.error, OSError, EOFError, IndexError):
         return False
 
 
@@ -101,6 +105,33 @@ def _stream_exceeds(codec: str, content: Any, most: int) -> bool:
             piece = b"" if codec == "bz2" else stream.unconsumed_tail
             more = not stream.needs_input if codec == "bz2" else piece != b""
     return False
+
+
+def _lzf_exceeds(content: Any, most: int) -> bool:
+    """Return whether LZF decodes to more than ``most`` bytes: h5py's decoder asks for as much memory as it takes.
+
+    A byte below 32 is followed by so many literal bytes and one more. In others, the upper three bits say how many
+    bytes are repeated, and two more; of 7, the next byte is added. The rest and one byte say where they stand.
+    """
+    values = np.frombuffer(content, np.uint8)
+    lengths = values[1:][values[:-1] >= 7 << 5].astype(np.int64) + 9
+    if (
+        int(lengths.sum()) + 4 * len(values) <= most
+    ):  # if all that may be one is one, and all else is as long as it can
+        return False
+    at = decoded = 0
+    while at < len(content) and decoded <= most:
+        control = content[at]
+        if control < 1 << 5:
+            decoded += control + 1
+            at += control + 2
+        elif control < 7 << 5:
+            decoded += (control >> 5) + 2
+            at += 2
+        else:
+            decoded += content[at + 1] + 9
+            at += 3
+    return decoded > most
 
 
 def _zstd_bytes(content: memoryview) -> int:

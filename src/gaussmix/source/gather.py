@@ -13,15 +13,16 @@ import numpy as np
 from gaussmix.errors import DataError, ResourceLimitError
 from gaussmix.source.array import ArraySource
 from gaussmix.source.base import Source
-from gaussmix.source.check import check_block, listed
+from gaussmix.source.check import listed
 from gaussmix.source.contents import Contents, Opened, Reader
 from gaussmix.source.files import map_npy, open_file
+from gaussmix.source.finite import checked_blocks
 from gaussmix.source.limit import exceeds, in_units, too_large_to_fill_in
 from gaussmix.source.matrix import Matrix
-from gaussmix.source.parquet import ParquetOrigin
-from gaussmix.source.raw import Origin
+from gaussmix.source.parquet import ParquetRows
+from gaussmix.source.raw_files import RawFiles
 from gaussmix.source.spill import Spill
-from gaussmix.source.stored import StoredSource
+from gaussmix.source.stored import Storage, served, served_unread
 from gaussmix.types import FloatArray
 
 _DECODED: Final = 64 << 20  # bytes that may be decoded at once, whatever the limit
@@ -119,29 +120,17 @@ def _require_one_format(paths: Sequence[Path], readers: Mapping[str, Reader]) ->
 def _by_position(files: Sequence[Opened], sample_weight: Any, *, missing: bool, limit: int) -> Source | None:
     """Return a source that reads the files as they are; None if they are several and fit into memory."""
     first = files[0].contents
-    if _fits(sum(file.contents.n_rows or 0 for file in files), first, limit):
-        if len(files) > 1:
-            return None
-        with named(files[0].path):
-            X = map_npy(files[0].path)
-            weighted = ArraySource(X, sample_weight)
-            incomplete = _check(files[0], missing=missing)
-        return replace(weighted, incomplete=incomplete)
-    for file in files:
-        with named(file.path):
-            if _check(file, missing=missing):
-                raise DataError(too_large_to_fill_in("values", limit))
-    raws = [file.contents.raw for file in files]
-    return StoredSource(tuple(raw for raw in raws if raw is not None), first.dtype, None, sample_weight)
-
-
-def _check(file: Opened, *, missing: bool) -> bool:
-    """Return whether any value of a file is missing, after a check that all others are finite."""
-    start, found = 0, False
-    for X in file.blocks():
-        found |= check_block(X, start, file.contents.names, missing=missing)
-        start += len(X)
-    return found
+    if not _fits(sum(file.contents.n_rows or 0 for file in files), first, limit):
+        raws = [file.contents.raw for file in files]
+        storage = RawFiles([raw for raw in raws if raw is not None], first.dtype)
+        return served_unread(storage, sample_weight, missing=missing, limit=limit)
+    if len(files) > 1:
+        return None
+    with named(files[0].path):
+        weighted = ArraySource(map_npy(files[0].path), sample_weight)
+        blocks = files[0].blocks()  # not of the map, whose pages would count as memory of this process
+        absent = [absent for _, absent in checked_blocks(blocks, None, missing=missing)]
+    return replace(weighted, incomplete=any(absent))
 
 
 def _collected(files: Sequence[Opened], sample_weight: Any, *, missing: bool, limit: int) -> Source:
@@ -151,14 +140,12 @@ def _collected(files: Sequence[Opened], sample_weight: Any, *, missing: bool, li
     with named(files[0].path):
         gathered = Gathered(files[0].contents, sum(known) if len(known) == len(files) else None, limit)
     for file in files:
-        start = 0
         with named(file.path):
-            for X in file.blocks():
-                gathered.incomplete |= check_block(X, start, file.contents.names, missing=missing)
+            for X, absent in checked_blocks(file.blocks(), file.contents.names, missing=missing):
+                gathered.incomplete |= absent
                 gathered.append(X)
-                start += len(X)
     with named(files[0].path):
-        origin = ParquetOrigin(files) if all(file.contents.groups for file in files) else None
+        origin = ParquetRows.of(files) if all(file.contents.groups for file in files) else None
         return gathered.source(sample_weight, origin)
 
 
@@ -187,13 +174,13 @@ class Gathered:
         if target is not None:
             target.append(X)
 
-    def source(self, sample_weight: Any, origin: Origin | None = None) -> Source:
+    def source(self, sample_weight: Any, origin: Storage | None = None) -> Source:
         names = self._contents.names
         if self._spill is None:
             X: Any = np.empty((0, self._kind[0])) if self._matrix is None else self._matrix.rows()
             return ArraySource(X, sample_weight, names, self.incomplete)
-        self._spill.home.origin = origin
-        return StoredSource((self._spill.rows(),), self._kind[1], names, sample_weight)
+        storage = RawFiles([self._spill.rows()], self._spill.dtype, origin=origin)
+        return served(storage, sample_weight, names, limit=self._limit)
 
 
 def _fits(n_rows: int, contents: Contents, limit: int) -> bool:

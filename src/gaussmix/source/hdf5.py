@@ -8,7 +8,8 @@ the machine.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
@@ -18,73 +19,35 @@ from numpy.typing import NDArray
 
 from gaussmix.errors import DataError, DataTypeError, MissingDependencyError
 from gaussmix.source.bands import Bands, check_chunk, check_shape
-from gaussmix.source.base import Source
-from gaussmix.source.chunks import ChunkedSource, Chunks, HeldChunks, checked_chunks
 from gaussmix.source.hdf5_storage import DRIVERS, stored_bytes
-from gaussmix.source.limit import limit_in_bytes
 from gaussmix.source.raw import Stamp
-from gaussmix.source.store import only_one, refuse_names, store_errors
+from gaussmix.source.store import Store, only_one, store_errors
+from gaussmix.source.stored import HeldRows, Storage
 
 _MOST_LINKS: Final = 16  # followed from one to the next, before they are taken for a circle
 
 
-def read(
-    data: Any,
-    columns: Sequence[str] | None,
-    sample_weight: object | None,
-    *,
-    missing: bool,
-    memory_limit: int | str | None = None,
-) -> Source:
-    """Return a source of an open dataset, or of the only matrix in an open file or group.
+class Hdf5(Store):
+    """Reads datasets of HDF5 files."""
 
-    Raises
-    ------
-    DataError
-        If it cannot be used, or leads out of its folder.
-    """
-    h5py = _require_h5py()
-    if isinstance(data, h5py.Group):
-        data = _only_matrix(data)
-    if not isinstance(data, h5py.Dataset):
-        raise DataTypeError(f"X is a {type(data).__name__} of h5py: pass the dataset itself")
-    refuse_names(columns)
-    return _source(data, sample_weight, missing=missing, limit=limit_in_bytes(memory_limit))
+    def matrix_of(self, data: Any) -> Any:
+        h5py = _require_h5py()
+        if isinstance(data, h5py.Group):
+            data = _only_matrix(data)
+        if not isinstance(data, h5py.Dataset):
+            raise DataTypeError(f"X is a {type(data).__name__} of h5py: pass the dataset itself")
+        return data
 
+    @contextmanager
+    def opened(self, path: Path, name: str | None) -> Iterator[Any]:
+        with path.open("rb"):
+            pass  # the operating system's own error, if there is one
+        h5py = _require_h5py()
+        with store_errors("this is not an HDF5 file, or a damaged one"), h5py.File(path, "r") as file:
+            yield _only_matrix(file) if name is None else _resolved(file, name)
 
-def open_store(
-    path: Path,
-    name: str | None,
-    columns: Sequence[str] | None,
-    sample_weight: object | None,
-    *,
-    missing: bool,
-    limit: int,
-) -> Source:
-    """Return a source of a dataset of a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    name : str, or None
-        The dataset, ``"/group/data"``; None for the only matrix in the file.
-    columns : None
-        The columns of a dataset have no names to choose by.
-    sample_weight : array-like of shape (N,), or None
-        Weights of the rows.
-    missing : bool
-        Whether NaN is taken as a missing value.
-    limit : int
-        Bytes that rows may take in memory.
-    """
-    with path.open("rb"):
-        pass  # the operating system's own error, if there is one
-    h5py = _require_h5py()
-    with store_errors("this is not an HDF5 file, or a damaged one"), h5py.File(path, "r") as file:
-        dataset = _only_matrix(file) if name is None else _resolved(file, name)
-        refuse_names(columns)
-        return _source(dataset, sample_weight, missing=missing, limit=limit)
+    def rows_of(self, matrix: Any, limit: int) -> Bands:
+        return Hdf5Rows(matrix, limit)
 
 
 def _require_h5py() -> ModuleType:
@@ -95,12 +58,7 @@ def _require_h5py() -> ModuleType:
     return h5py  # type: ignore[no-any-return]
 
 
-def _source(dataset: Any, sample_weight: Any, *, missing: bool, limit: int) -> Source:
-    source = ChunkedSource(_Hdf5Chunks(dataset, limit), sample_weight)
-    return checked_chunks(source, missing=missing, limit=limit)
-
-
-class _Hdf5Chunks(Bands):
+class Hdf5Rows(Bands):
     """Serve a dataset; each process opens its file once, and h5py lets one thread read at a time."""
 
     def __init__(self, dataset: Any, limit: int) -> None:
@@ -133,9 +91,12 @@ class _Hdf5Chunks(Bands):
             rows: NDArray[Any] = self._dataset()[start:stop]
             return rows
 
-    def portable(self, start: int, stop: int) -> Chunks:
+    def portable(self, start: int, stop: int) -> Storage:
         """Return itself, or the rows where the file is in memory and cannot be opened elsewhere."""
-        return self if self.path else HeldChunks(self.rows(start, stop), start)
+        return self if self.path else HeldRows(self.rows(start, stop), start)
+
+    def located(self, row: int) -> tuple[str, int]:
+        return str(self.path or ""), row
 
     def _dataset(self) -> Any:
         with self._lock:
@@ -194,3 +155,7 @@ def _link(group: Any, name: str) -> Any:
         return group.get(name, getlink=True)
     except TypeError:  # a kind of link that some plugin defined
         return object()
+
+
+STORE: Final = Hdf5()
+read = STORE.read

@@ -14,8 +14,8 @@ from gaussmix.source.encoded import most_bytes, needs_check, require_small, too_
 DRIVERS: Final = ("sec2", "stdio", "windows")
 """Those of a local file that can be opened again."""
 
-_DEFLATE, _FLETCHER32, _SZIP = 1, 3, 4
-_CODECS: Final = {_DEFLATE: "zlib", _SZIP: "szip"}
+_DEFLATE, _FLETCHER32, _SZIP, _LZF = 1, 3, 4, 32000
+_CODECS: Final = {_DEFLATE: "zlib", _SZIP: "szip", _LZF: "lzf"}
 Resolve = Callable[[Any, str], Any]
 """``(file, name) -> dataset``."""
 

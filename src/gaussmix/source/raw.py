@@ -18,18 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussmix.errors import DataError
-from gaussmix.types import Float64Array, FloatArray
+from gaussmix.types import FloatArray
 
 _HINT_BYTES: Final = 128 << 10  # Linux takes a hint for no more than a device's read-ahead at once
 _seeking = Lock()  # where the system cannot read by position
-
-
-class Origin(ABC):
-    """Address rows where they came from, for processes that cannot read the file they were converted to."""
-
-    @abstractmethod
-    def partition(self, start: int, stop: int, weight: Float64Array | None, dtype: np.dtype[Any]) -> Any:
-        """Return a partition of the rows ``start`` to ``stop`` that pickles."""
 
 
 class Home(ABC):
@@ -37,11 +29,11 @@ class Home(ABC):
 
     Attributes
     ----------
-    origin : Origin or None
-        What takes the place of the file where other processes read the rows; None where they can open it.
+    name : str
+        As the user gave it; empty where the file has none.
     """
 
-    origin: Origin | None = None
+    name: str
 
     @abstractmethod
     def descriptor(self) -> AbstractContextManager[int]:

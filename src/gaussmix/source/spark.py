@@ -8,7 +8,6 @@ than a pass over so few rows in memory.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,7 +18,8 @@ from gaussmix.errors import DataError, DataTypeError
 from gaussmix.source import checked
 from gaussmix.source.array import ArraySource
 from gaussmix.source.base import Source
-from gaussmix.source.check import check_sample_weight, choose_columns, place, refuse_columns
+from gaussmix.source.check import check_sample_weight, choose_columns, refuse_columns
+from gaussmix.source.finite import Unusable
 from gaussmix.source.limit import exceeds, limit_in_bytes
 from gaussmix.source.spark_blocks import SparkSource, Stored, collect, spread, worker_errors
 from gaussmix.source.spark_rows import PACKED, Layout, Pack, Take, read_batch
@@ -80,7 +80,7 @@ def read(
             given: Any = sample_weight if weight_column is None else weight
             return checked(ArraySource(X, given, names), missing=missing)
         source, rows = _packed(selected, layout, names)
-        _require_finite(rows, source.starts, names)
+        _require_finite(rows, source.starts, names, layout.dtype)
         source = replace(source, exceeds_memory=exceeds(source.n_rows, layout.n_features, limit))
         if weight_column is not None:
             weight = np.empty(source.n_rows)
@@ -203,15 +203,14 @@ def _starts(rows: Sequence[Any]) -> tuple[dict[int, int], int]:
     return starts, n_rows
 
 
-def _require_finite(rows: Sequence[Any], starts: Mapping[int, int], names: Sequence[str] | None) -> None:
-    """Raise DataError if a value is not finite, naming the first."""
+def _require_finite(
+    rows: Sequence[Any], starts: Mapping[int, int], names: Sequence[str] | None, dtype: np.dtype[Any]
+) -> None:
+    """Raise DataError if a value is not finite, naming the first: rows are numbered as ``collect()`` gives them."""
     for row in rows:
         if row.bad_row is not None:
-            what = "NaN or null (a missing value)" if math.isnan(row.bad) else f"{row.bad} (infinite)"
-            at = place(starts[row.part] + row.first + row.bad_row, row.bad_column, names)
-            raise DataError(
-                f"{at} is {what}: drop the row or fill in a finite value (rows count from 0, as collect() gives them)"
-            )
+            unusable = Unusable(row.bad_row, row.bad_column, row.bad, dtype)
+            raise unusable.error(starts[row.part] + row.first, names)
 
 
 def _parallel(session: Any, n_partitions: int) -> int:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gaussmix.errors import DataError
 from gaussmix.source.array import ArrayPartition
+from gaussmix.source.finite import examine
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 PACKED: Final = "part int, first long, n_rows long, bad_row long, bad_column int, bad double, records binary"
@@ -146,12 +147,8 @@ def _runs(batches: Iterable[Records], n_rows: int) -> Iterator[Records]:
 
 def _first_bad(records: Records) -> tuple[int | None, int | None, float | None]:
     """Return row, column and value of the first value that is not finite."""
-    X = records["X"]
-    finite = np.isfinite(X)
-    if finite.all():
-        return None, None, None
-    row, column = divmod(int(finite.argmin()), X.shape[1])
-    return row, column, float(X[row, column])
+    unusable = examine(records["X"], missing=False)[1]
+    return (None, None, None) if unusable is None else (unusable.row, unusable.column, unusable.value)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,8 +12,10 @@ from scipy.sparse import csr_array
 
 from gaussmix.errors import DataError, DataTypeError, ParameterError, ResourceLimitError
 from gaussmix.linalg import is_sparse
+from gaussmix.source.array import converted
 from gaussmix.source.base import Partition, Source, row_runs
-from gaussmix.source.check import check_block, check_sample_weight
+from gaussmix.source.check import check_sample_weight
+from gaussmix.source.finite import examine
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 _MOST_VALUES: Final = 1 << 26  # of rows that are made dense at once: 512 MB
@@ -158,10 +160,11 @@ def read(
     if columns is not None:
         raise ParameterError(f"columns={columns!r}: an array's columns have no names: choose by X[:, [...]]")
     source = SparseSource(data, sample_weight)  # type: ignore[arg-type]  # checked there
-    wrong = ~np.isfinite(source.X.data)
-    if wrong.any():
-        row = int(np.searchsorted(source.X.indptr, int(wrong.argmax()), side="right")) - 1
-        check_block(source.take(np.array([row])), row, None, missing=False)
+    stored = source.X
+    _, unusable = examine(converted(stored.data[:, None], source.dtype), missing=False)
+    if unusable is not None:
+        row = int(np.searchsorted(stored.indptr, unusable.row, side="right")) - 1
+        raise replace(unusable, row=row, column=int(stored.indices[unusable.row])).error()
     return source
 
 

@@ -32,6 +32,8 @@ _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 class TemporaryHome(Home):
     """Hold a temporary file that only this process can read."""
 
+    name = ""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file: Any = tempfile.TemporaryFile(prefix="gaussmix-", dir=folder, buffering=0)  # noqa: SIM115

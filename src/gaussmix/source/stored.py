@@ -1,225 +1,297 @@
-"""Rows of files larger than memory: each pass reads them again, block by block."""
+"""Rows that stay where they are stored, and are read anew in each pass: one mechanism for whatever stores them.
+
+A :class:`Storage` reads runs of rows, and says how they get to other processes. There are three kinds: raw numbers,
+of which any row stands at a known place (``raw_files``); chunks, which are decoded or computed as a whole
+(``chunks``); and Parquet's row groups, for workers that cannot read what they were converted to (``parquet``).
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, islice
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
+from gaussmix.errors import DataError
 from gaussmix.source.array import ArrayPartition
 from gaussmix.source.base import Partition, Source, row_runs
 from gaussmix.source.check import check_sample_weight
-from gaussmix.source.raw import RawRows
+from gaussmix.source.finite import check_values, examine
+from gaussmix.source.limit import exceeds, too_large_to_fill_in
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
-_BLOCKS_AHEAD: Final = 3  # announced to the system while one is computed with
-_NEAR: Final = 4  # blocks by which threads that pass over the rows in order may be apart
-_GAP_BYTES: Final = 16 << 10  # between two rows: reading on takes no longer than another call
-_RUN_BYTES: Final = 4 << 20  # read at once where single rows are taken
-_RUNS_AHEAD: Final = 64  # such reads that the system knows of before the first is made
 
+class Storage(ABC):
+    """Hold a matrix in pieces of whole rows; any thread can read any run of them.
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Address a run of rows of one file."""
-
-    file: RawRows
-    start: int
-    stop: int
-
-    def read_into(self, out: FloatArray) -> None:
-        """Fill an array of shape (stop − start, D) with the rows."""
-        with self.file.home.descriptor() as descriptor:
-            self.file.read_into(out, self.start, descriptor)
-
-    def announce(self) -> None:
-        """Have the system read the rows in the background."""
-        with self.file.home.descriptor() as descriptor:
-            self.file.announce(self.start, self.stop, descriptor)
-
-
-class ReadAhead:
-    """Announces the next blocks to the system where blocks are read in order.
-
-    The system then reads from the disk while this process computes; there is no thread of ours. It holds no more than
-    two numbers, which may be wrong when several threads set them at once: then a hint is given twice, or not at all.
+    Attributes
+    ----------
+    bounds : ndarray of shape (n_pieces + 1,) of int64
+        Number of the first row of each piece, and one past the last row.
+    n_features : int
+    dtype : numpy.dtype
+        float32 or float64: what rows are returned as.
     """
 
-    def __init__(self, blocks: Sequence[tuple[Piece, ...]]) -> None:
-        self._blocks = blocks
-        self._last = -1
-        self._announced = 0
-
-    def at(self, index: int) -> None:
-        """Announce what follows block ``index``, which is about to be read."""
-        in_order = abs(index - self._last) <= _NEAR
-        if index < self._last and not in_order:
-            self._announced = 0  # a new pass
-            in_order = index <= _NEAR
-        self._last = index
-        if not in_order:
-            return
-        start, stop = max(index + 1, self._announced), index + 1 + _BLOCKS_AHEAD
-        self._announced = max(stop, self._announced)
-        for block in self._blocks[start:stop]:
-            for piece in block:
-                piece.announce()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoredPartition(Partition):
-    """Address a run of rows in one or more files; it pickles to paths and offsets of what the user named."""
-
-    pieces: tuple[Piece, ...]
-    weight: Float64Array | None = field(repr=False)
+    bounds: IntArray
+    n_features: int
     dtype: np.dtype[Any]
-    index: int = field(default=0, repr=False)
-    ahead: ReadAhead | None = field(default=None, repr=False)
+
+    @abstractmethod
+    def rows(self, start: int, stop: int) -> FloatArray:
+        """Return a run of rows, which may be a view of what is kept: it must not be written to.
+
+        Raises
+        ------
+        DataError
+            If they cannot be read, or the storage has changed since it was opened.
+        """
+
+    @abstractmethod
+    def take(self, rows: IntArray) -> FloatArray:
+        """Return a copy of some rows, given in ascending order, as ``Source.take`` does."""
+
+    @abstractmethod
+    def portable(self, start: int, stop: int) -> Storage:
+        """Return a storage of at least these rows, under the same numbers, that pickles to no more than them."""
+
+    def located(self, row: int) -> tuple[str, int]:
+        """Return the file of a row, empty where it has no name, and the number of the row in it."""
+        return "", row
+
+    def parts(self, start: int, stop: int) -> Iterator[tuple[int, slice]]:
+        """Yield the pieces that hold a run of rows, with the rows to use of each."""
+        index = int(np.searchsorted(self.bounds, start, side="right")) - 1
+        while start < stop:
+            first, end = int(self.bounds[index]), int(self.bounds[index + 1])
+            if end > start:  # not an empty piece
+                yield index, slice(start - first, min(stop, end) - first)
+                start = end
+            index += 1
+
+    def pieces(self, start: int, stop: int) -> slice:
+        """Return the range of pieces that hold a run of rows."""
+        used = [index for index, _ in self.parts(start, stop)]
+        return slice(used[0], used[-1] + 1)
+
+
+class HeldRows(Storage):
+    """Hold rows in memory under the numbers that they have elsewhere."""
+
+    def __init__(self, X: FloatArray, start: int) -> None:
+        self.bounds = np.array([start, start + len(X)])
+        self.n_features, self.dtype = X.shape[1], X.dtype
+        self.X = X
+
+    def rows(self, start: int, stop: int) -> FloatArray:
+        first = int(self.bounds[0])
+        return self.X[start - first : stop - first]
+
+    def take(self, rows: IntArray) -> FloatArray:
+        taken: FloatArray = self.X[rows - self.bounds[0]]
+        return taken
+
+    def portable(self, start: int, stop: int) -> HeldRows:
+        return HeldRows(self.rows(start, stop), start)
+
+
+class FirstReading:
+    """Checks runs of rows when they are first loaded, so that no pass is needed for that alone.
+
+    Parameters
+    ----------
+    names : tuple of str, or None
+        Of the columns, for messages.
+    limit : int, optional
+        Bytes that rows may take in memory, where NaN would be taken if they took no more.
+    """
+
+    def __init__(self, names: tuple[str, ...] | None, limit: int | None = None) -> None:
+        self.names, self.limit = names, limit
+        self._finite: set[tuple[int, int]] = set()  # runs; two threads may check one twice
+
+    def load(self, storage: Storage, start: int, stop: int) -> FloatArray:
+        """Return a run of rows, all of them finite.
+
+        Raises
+        ------
+        DataError
+            Naming the file, and row and column of the first value that is not.
+        """
+        X = storage.rows(start, stop)
+        if (start, stop) not in self._finite:
+            self.check(storage, X, range(start, stop))
+            self._finite.add((start, stop))
+        return X
+
+    def check(self, storage: Storage, X: FloatArray, rows: Sequence[int] | IntArray) -> None:
+        """Raise DataError if a value of the rows, of which these are the numbers, is not finite."""
+        absent, unusable = examine(X, missing=self.limit is not None)
+        if unusable is not None:
+            name, row = storage.located(int(rows[unusable.row]))
+            error = replace(unusable, row=row).error(0, self.names)
+        elif absent and self.limit is not None:
+            name, _ = storage.located(int(rows[int(np.isnan(X).any(axis=1).argmax())]))
+            error = DataError(too_large_to_fill_in("values", self.limit))
+        else:
+            return
+        raise DataError(f"{name}: {error}") if name else error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_finite": set()}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StoredPartition(Partition):
+    """Address a run of stored rows; it pickles to the address where other processes can read them."""
+
+    storage: Storage
+    start: int
+    stop: int
+    weight: Float64Array | None
+    reading: FirstReading | None = None
 
     def load(self) -> tuple[FloatArray, Float64Array | None]:
-        """Return the rows, read into an array of their own, and their weights."""
-        if self.ahead is not None:
-            self.ahead.at(self.index)
-        stops = list(accumulate(piece.stop - piece.start for piece in self.pieces))
-        X = np.empty((stops[-1], self.pieces[0].file.n_features), self.dtype)
-        for piece, stop in zip(self.pieces, stops, strict=True):
-            piece.read_into(X[stop - (piece.stop - piece.start) : stop])
-        return X, self.weight
+        """Return the rows and their weights."""
+        if self.reading is not None:
+            return self.reading.load(self.storage, self.start, self.stop), self.weight
+        return self.storage.rows(self.start, self.stop), self.weight
 
     def resident(self) -> ArrayPartition:
-        """Return a partition of the same rows, read now."""
+        """Return a partition that holds the rows, and no more of what is kept."""
         X, weight = self.load()
-        return ArrayPartition(X, weight, self.dtype)
+        return ArrayPartition(X if X.flags.owndata else X.copy(), weight, X.dtype)
+
+    def __repr__(self) -> str:
+        where = self.storage.located(self.start)[0] or type(self.storage).__name__
+        return f"StoredPartition({where}, rows {self.start} to {self.stop})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        piece = self.pieces[0]
-        origin = piece.file.home.origin
-        if origin is None:
-            return StoredPartition, (self.pieces, self.weight, self.dtype)
-        return _itself, (origin.partition(piece.start, piece.stop, self.weight, self.dtype),)
-
-
-def _itself(partition: Partition) -> Partition:
-    return partition
+        storage = self.storage.portable(self.start, self.stop)
+        return StoredPartition, (storage, self.start, self.stop, self.weight, self.reading)
 
 
 @dataclass(frozen=True, eq=False)
 class StoredSource(Source):
-    """Serve the rows of files, one file after the other, reading them anew in each pass.
+    """Serve stored rows; made by :func:`served` or :func:`served_unread`.
 
     Parameters
     ----------
-    files : sequence of RawRows
-        At least one, all of the same number of features; values are not checked to be finite.
-    dtype : numpy.dtype
-        float32 or float64: what the rows are served as.
-    feature_names : sequence of D str, optional
+    storage : Storage
+        Where the rows are.
     sample_weight : array-like of shape (N,), optional
         Finite weights, none negative and not all zero.
+    feature_names : tuple of D str, optional
+        Names of the columns.
+    incomplete : bool, default=False
+        Whether NaN stands for a missing value.
+    exceeds_memory : bool, default=False
+        Whether the rows take more memory than they may.
+    reading : FirstReading, optional
+        What checks rows when they are read, if they were not checked before.
+    """
+
+    storage: Storage = field(repr=False)
+    sample_weight: Float64Array | None = field(default=None, repr=False)
+    feature_names: tuple[str, ...] | None = None
+    incomplete: bool = False
+    exceeds_memory: bool = False
+    reading: FirstReading | None = field(default=None, repr=False)
+    n_rows: int = field(init=False)
+    n_features: int = field(init=False)
+    dtype: np.dtype[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        n_rows = int(self.storage.bounds[-1])
+        weight = None if self.sample_weight is None else check_sample_weight(self.sample_weight, n_rows)
+        object.__setattr__(self, "sample_weight", weight)
+        object.__setattr__(self, "n_rows", n_rows)
+        object.__setattr__(self, "n_features", self.storage.n_features)
+        object.__setattr__(self, "dtype", self.storage.dtype)
+
+    def partitions(self, block_rows: int) -> Sequence[StoredPartition]:
+        """Return addresses of consecutive runs of ``block_rows`` rows."""
+        storage, weight, reading = self.storage, self.sample_weight, self.reading
+        return [
+            StoredPartition(storage, run.start, run.stop, None if weight is None else weight[run], reading)
+            for run in row_runs(self.n_rows, block_rows)
+        ]
+
+    def take(self, rows: IntArray) -> FloatArray:
+        """Return a copy of some rows."""
+        X = self.storage.take(rows)
+        if self.reading is not None:
+            self.reading.check(self.storage, X, rows)
+        return X
+
+    def with_weight(self, sample_weight: object) -> StoredSource:
+        """Return a source of the same rows with other weights."""
+        weight: Any = sample_weight
+        return replace(self, sample_weight=weight)
+
+
+def served(
+    storage: Storage,
+    sample_weight: Any,
+    names: tuple[str, ...] | None = None,
+    *,
+    limit: int,
+    incomplete: bool = False,
+) -> StoredSource:
+    """Return a source of stored rows whose values were checked.
+
+    Parameters
+    ----------
+    storage : Storage
+    sample_weight : array-like of shape (N,), or None
+    names : tuple of D str, optional
+    limit : int
+        Bytes that the rows may take in memory.
+    incomplete : bool
+        Whether values are missing.
 
     Raises
     ------
     DataError
-        If the weights cannot be used. When rows are read: if a file has changed.
+        If values are missing and the rows do not fit into memory, or weights cannot be used.
     """
-
-    files: tuple[RawRows, ...]
-    dtype: np.dtype[Any]
-    feature_names: tuple[str, ...] | None = None
-    sample_weight: Float64Array | None = field(default=None, repr=False)
-    exceeds_memory: bool = field(default=True, init=False, repr=False)
-    n_rows: int = field(init=False)
-    n_features: int = field(init=False)
-    _starts: tuple[int, ...] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        starts = tuple(accumulate((file.n_rows for file in self.files), initial=0))
-        weight = self.sample_weight
-        values = {
-            "n_rows": starts[-1],
-            "n_features": self.files[0].n_features,
-            "sample_weight": None if weight is None else check_sample_weight(weight, starts[-1]),
-            "_starts": starts,
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-
-    def partitions(self, block_rows: int) -> Sequence[StoredPartition]:
-        """Return addresses of consecutive runs of ``block_rows`` rows, which may go from one file into the next."""
-        runs = list(row_runs(self.n_rows, block_rows))
-        blocks = [tuple(self._pieces(run.start, run.stop)) for run in runs]
-        ahead, weight = ReadAhead(blocks), self.sample_weight
-        return [
-            StoredPartition(block, None if weight is None else weight[run], self.dtype, index, ahead)
-            for index, (block, run) in enumerate(zip(blocks, runs, strict=True))
-        ]
-
-    def take(self, rows: IntArray) -> FloatArray:
-        """Return some rows, reading these and what lies in small gaps between them."""
-        out = np.empty((len(rows), self.n_features), self.dtype)
-        edges = np.searchsorted(rows, self._starts).tolist()
-        for file, first, start, stop in zip(self.files, self._starts, edges, edges[1:], strict=False):
-            if start < stop:
-                _take(file, np.asarray(rows[start:stop]) - first, out[start:stop])
-        return out
-
-    def with_weight(self, sample_weight: object) -> StoredSource:
-        """Return a source of the same files with other weights."""
-        weight: Any = sample_weight
-        return replace(self, sample_weight=weight)
-
-    def _pieces(self, start: int, stop: int) -> Iterator[Piece]:
-        """Yield where the rows ``start`` to ``stop`` stand."""
-        index = bisect_right(self._starts, start) - 1
-        while start < stop:
-            first, end = self._starts[index], min(stop, self._starts[index + 1])
-            if start < end:
-                yield Piece(self.files[index], start - first, end - first)
-            start, index = end, index + 1
+    too_large = exceeds(int(storage.bounds[-1]), storage.n_features, limit)
+    if incomplete and too_large:
+        raise DataError(too_large_to_fill_in("values", limit))
+    return StoredSource(storage, sample_weight, names, incomplete, too_large)
 
 
-def _take(file: RawRows, rows: IntArray, out: FloatArray) -> None:
-    """Fill ``out`` with rows of one file, ascending."""
-    row_bytes = file.n_features * file.stored.itemsize
-    step = file.stored.itemsize if file.by_columns else row_bytes  # from row to row
-    runs = _runs(rows, 1 + _GAP_BYTES // step, max(1, _RUN_BYTES // row_bytes))
-    with file.home.descriptor() as descriptor:
-        while some := list(islice(runs, _RUNS_AHEAD)):
-            for _, _, first, last in some:  # a disk serves many requests at once faster than one by one
-                file.announce(first, last + 1, descriptor)
-            for start, stop, first, last in some:
-                if last - first == stop - start - 1 and (stop - start < 2 or _are_distinct(rows[start:stop])):
-                    file.read_into(out[start:stop], first, descriptor)
-                    continue
-                run = np.empty((last - first + 1, file.n_features), out.dtype)
-                file.read_into(run, first, descriptor)
-                out[start:stop] = run[rows[start:stop] - first]
+def served_unread(
+    storage: Storage,
+    sample_weight: Any,
+    names: tuple[str, ...] | None = None,
+    *,
+    limit: int,
+    missing: bool,
+) -> StoredSource:
+    """Return a source of stored rows of which nothing was read yet.
 
+    Those that fit into memory are read and checked now: how a fit treats them depends on whether values are missing.
+    Of more rows, none is read for the check alone: they are checked when they are first loaded.
 
-def _are_distinct(rows: IntArray) -> bool:
-    return bool((np.diff(rows) > 0).all())
+    Parameters
+    ----------
+    storage : Storage
+    sample_weight : array-like of shape (N,), or None
+    names : tuple of D str, optional
+    limit : int
+        Bytes that the rows may take in memory.
+    missing : bool
+        Whether NaN is taken as a missing value.
 
-
-def _runs(rows: IntArray, gap: int, length: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield stretches of ``rows`` to read at once: neighbours at most ``gap`` apart, ``length`` rows at most.
-
-    Yields
+    Raises
     ------
-    start, stop : int
-        The stretch ``rows[start:stop]``.
-    first, last : int
-        Its first and last row.
+    DataError
+        Naming the first row and column whose value cannot be used, or if weights cannot be used.
     """
-    breaks = np.flatnonzero(np.diff(rows) > gap) + 1
-    starts, stops = np.concatenate([[0], breaks]), np.concatenate([breaks, [len(rows)]])
-    bounds = (starts.tolist(), stops.tolist(), rows[starts].tolist(), rows[stops - 1].tolist())
-    for start, stop, first, last in zip(*bounds, strict=True):
-        while last - first >= length:
-            end = start + int(np.searchsorted(rows[start:stop], first + length))
-            yield start, end, first, int(rows[end - 1])
-            start, first = end, int(rows[end])
-        yield start, stop, first, last
+    source = served(storage, sample_weight, names, limit=limit)
+    if source.exceeds_memory:
+        return replace(source, reading=FirstReading(names, limit if missing else None))
+    return replace(source, incomplete=check_values(source, missing=missing))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from gaussmix.errors import DataError, DataTypeError
 from gaussmix.source.array import objects_to_float
-from gaussmix.source.arrow import Columns, read_stream
-from gaussmix.source.check import choose_columns, refuse_columns
+from gaussmix.source.arrow import Columns, read_all, read_stream
+from gaussmix.source.check import choose_columns, features_beside, refuse_columns
+from gaussmix.types import Float64Array
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -87,6 +88,38 @@ def read_table(data: object, columns: Sequence[str] | None = None) -> Columns:
         f"X is a lazy table ({type(data).__module__.partition('.')[0]} {type(data).__name__}), which has no"
         " rows yet: call .collect() on it (.compute() in Dask)"
     )
+
+
+def split_weight(
+    data: object, columns: Sequence[str] | None, weight: str
+) -> tuple[Any, list[str], Float64Array]:
+    """Return a table, its columns of features, and the weights that another of its columns holds.
+
+    Parameters
+    ----------
+    data : object
+        What :func:`read_table` reads; of a stream, which can be read once only, another table is returned.
+    columns : sequence of str, or None
+        Columns to use; None for all but the weights.
+    weight : str
+        The column of the weights.
+
+    Raises
+    ------
+    DataError
+        If there is no such column, or one of them is not numeric.
+    """
+    if not is_table(data):
+        return data, features_beside(weight, None, columns), np.empty(0)  # raises: arrays have no names
+    import narwhals.stable.v2 as nw
+
+    if (
+        hasattr(data, "__arrow_c_stream__")
+        and nw.from_native(data, pass_through=True, allow_series=True) is data
+    ):
+        data = read_all(data)
+    values, _ = read_table(data, [weight])
+    return data, features_beside(weight, nw.from_native(data).columns, columns), values[:, 0]  # type: ignore[call-overload]
 
 
 def _read_frame(frame: nw.DataFrame[Any], columns: Sequence[str] | None) -> Columns:

@@ -2,88 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaussmix.errors import DataError, DataTypeError, MissingDependencyError
 from gaussmix.source.bands import Bands, check_chunk, check_declared, check_shape
-from gaussmix.source.base import Source
-from gaussmix.source.chunks import ChunkedSource, Chunks, HeldChunks, checked_chunks
-from gaussmix.source.limit import limit_in_bytes
-from gaussmix.source.store import only_one, refuse_names, store_errors
+from gaussmix.source.store import Store, only_one, store_errors
+from gaussmix.source.stored import HeldRows, Storage
 from gaussmix.source.zarr_files import ChunkFiles, codecs_of, refuse_links
 
 
-def read(
-    data: Any,
-    columns: Sequence[str] | None,
-    sample_weight: object | None,
-    *,
-    missing: bool,
-    memory_limit: int | str | None = None,
-) -> Source:
-    """Return a source of an open array, or of the only matrix in an open group.
+class Zarr(Store):
+    """Reads arrays of Zarr stores."""
 
-    Raises
-    ------
-    DataError
-        If it cannot be used, or leads out of its folder.
-    DataTypeError
-        If it is not stored in a folder or in memory.
-    """
-    zarr = _require_zarr()
-    if isinstance(data, zarr.Group):
-        _check_store(data.store)
-        data = _only_matrix(data)
-    if not isinstance(data, zarr.Array):
-        raise DataTypeError(f"X is a {type(data).__name__} of zarr: pass the array itself")
-    refuse_names(columns)
-    return _source(data, sample_weight, missing=missing, limit=limit_in_bytes(memory_limit))
+    def matrix_of(self, data: Any) -> Any:
+        zarr = _require_zarr()
+        if isinstance(data, zarr.Group):
+            _check_store(data.store)
+            data = _only_matrix(data)
+        if not isinstance(data, zarr.Array):
+            raise DataTypeError(f"X is a {type(data).__name__} of zarr: pass the array itself")
+        return data
 
+    @contextmanager
+    def opened(self, path: Path, name: str | None) -> Iterator[Any]:
+        next(path.iterdir(), None)  # the operating system's own error, if there is one
+        zarr = _require_zarr()
+        path = path.absolute()
+        refuse_links(path, path.resolve())
+        with store_errors("this is not a Zarr store, or a damaged one"):
+            store = zarr.storage.LocalStore(path, read_only=True)
+            inner = "" if name is None else "/".join(_parts(name))
+            found = zarr.open(store=store, mode="r", path=inner, use_consolidated=False)
+            yield _only_matrix(found) if isinstance(found, zarr.Group) else found
 
-def open_store(
-    path: Path,
-    name: str | None,
-    columns: Sequence[str] | None,
-    sample_weight: object | None,
-    *,
-    missing: bool,
-    limit: int,
-) -> Source:
-    """Return a source of an array in a folder.
-
-    Parameters
-    ----------
-    path : Path
-        The folder.
-    name : str, or None
-        The array in it, ``"/group/data"``; None for the only matrix in the folder.
-    columns : None
-        The columns of an array have no names to choose by.
-    sample_weight : array-like of shape (N,), or None
-        Weights of the rows.
-    missing : bool
-        Whether NaN is taken as a missing value.
-    limit : int
-        Bytes that rows may take in memory.
-    """
-    next(path.iterdir(), None)  # the operating system's own error, if there is one
-    zarr = _require_zarr()
-    path = path.absolute()
-    refuse_links(path, path.resolve())
-    with store_errors("this is not a Zarr store, or a damaged one"):
-        store = zarr.storage.LocalStore(path, read_only=True)
-        inner = "" if name is None else "/".join(_parts(name))
-        found = zarr.open(store=store, mode="r", path=inner, use_consolidated=False)
-        if isinstance(found, zarr.Group):
-            found = _only_matrix(found)
-        refuse_names(columns)
-        return _source(found, sample_weight, missing=missing, limit=limit)
+    def rows_of(self, matrix: Any, limit: int) -> Bands:
+        return ZarrRows(matrix, limit)
 
 
 def _require_zarr() -> ModuleType:
@@ -101,12 +61,7 @@ def _parts(name: str) -> list[str]:
     return parts
 
 
-def _source(array: Any, sample_weight: Any, *, missing: bool, limit: int) -> Source:
-    source = ChunkedSource(_ZarrChunks(array, limit), sample_weight)
-    return checked_chunks(source, missing=missing, limit=limit)
-
-
-class _ZarrChunks(Bands):
+class ZarrRows(Bands):
     """Serve an array, which pickles to the path of its folder."""
 
     def __init__(self, array: Any, limit: int) -> None:
@@ -144,9 +99,12 @@ class _ZarrChunks(Bands):
             self.files.require_same_rows(start, stop)
             return rows
 
-    def portable(self, start: int, stop: int) -> Chunks:
+    def portable(self, start: int, stop: int) -> Storage:
         """Return itself, or the rows where the array is in memory."""
-        return self if self.files else HeldChunks(self.rows(start, stop), start)
+        return self if self.files else HeldRows(self.rows(start, stop), start)
+
+    def located(self, row: int) -> tuple[str, int]:
+        return str(self.files.folder if self.files else ""), row
 
 
 def _opened_anew(array: Any, folder: Path) -> Any:
@@ -174,3 +132,7 @@ def _only_matrix(group: Any) -> Any:
     arrays = {f"/{name}": item for name, item in group.members(max_depth=None) if hasattr(item, "ndim")}
     found = {name: item for name, item in arrays.items() if item.ndim == 2 and item.dtype.kind in "fiub"}
     return found[only_one(list(found), "folder.zarr")]
+
+
+STORE: Final = Zarr()
+read = STORE.read

@@ -17,6 +17,7 @@ from gaussmix import (
     StudentTMixture,
 )
 from gaussmix.errors import DataError, ParameterError
+from gaussmix.source import as_source
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(3.0, 1.0, (400, 3)) @ RNG.normal(size=(3, 12)) + 0.3 * RNG.normal(size=(400, 12)) + 5.0
@@ -175,3 +176,21 @@ def test_rows_within_the_subspace_have_a_residual_of_their_own_scale(scale) -> N
 def test_rows_that_are_all_the_same_are_refused() -> None:
     with pytest.raises(DataError, match="all rows are the same"):
         ProjectedMixture(GaussianRandomProjection(1, random_state=0)).fit(np.ones((10, 3)))
+
+
+def test_files_and_sources_are_rows(tmp_path):
+    weight = np.arange(400.0)
+    np.save(tmp_path / "rows.npy", X)
+    of_array = ProjectedMixture(PCA(3)).fit(X, sample_weight=weight)
+    weighted = as_source(X, sample_weight=weight)
+    for rows, given in ((tmp_path / "rows.npy", weight), (weighted, None)):
+        model = ProjectedMixture(PCA(3)).fit(rows, sample_weight=given)
+        assert model.residual_variance_ == of_array.residual_variance_
+        np.testing.assert_array_equal(model.score_samples(rows), of_array.score_samples(X))
+
+
+def test_rows_beyond_the_memory_limit_are_refused_by_a_sentence(tmp_path):
+    np.save(tmp_path / "rows.npy", X)
+    rows = as_source(tmp_path / "rows.npy", memory_limit=1000)
+    with pytest.raises(DataError, match="rows to be projected must fit into memory"):
+        ProjectedMixture(PCA(3)).fit(rows)

@@ -20,7 +20,7 @@ from gaussmix.application.classification.grid import grid_of
 from gaussmix.application.classification.labelled import Labelled
 from gaussmix.covariance import COVARIANCE_TYPES, CovarianceFamily
 from gaussmix.errors import DegenerateWarning
-from gaussmix.estimator.constraints import CONSTRAINTS, Count
+from gaussmix.estimator.constraints import CONSTRAINTS, Count, Names
 from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
 from gaussmix.estimator.threads import executor_for, single_threaded_blas
 from gaussmix.selection import CRITERIA
@@ -134,10 +134,10 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
             range,
             dict,
         ],
-        "covariance_type": [StrOptions({"all", *COVARIANCE_TYPES}), CovarianceFamily, "array-like"],
+        "covariance_type": [Names(["all", *COVARIANCE_TYPES]), CovarianceFamily, "array-like"],
         "shared": ["boolean", StrOptions({"auto"})],
         "priors": ["array-like", None],
-        "criterion": [StrOptions({*LIKELIHOOD, *HELD_OUT})],
+        "criterion": [Names([*LIKELIHOOD, *HELD_OUT])],
         "cv": [Count(Integral, 2, None, closed="left"), "cv_object"],
         "unlabelled": "no_validation",
         "tol": [Interval(Real, 0.0, None, closed="left")],

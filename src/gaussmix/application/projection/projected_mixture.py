@@ -13,9 +13,10 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gaussmix.application.projection.subspace import Subspace, dense
-from gaussmix.errors import ParameterError
-from gaussmix.estimator.rows import features_kept_on_error
-from gaussmix.source import check_sample_weight
+from gaussmix.errors import DataError, ParameterError
+from gaussmix.estimator.rows import features_kept_on_error, prediction_source, training_source
+from gaussmix.linalg import is_sparse
+from gaussmix.source import Source, check_sample_weight, is_collection, is_path
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 
@@ -98,7 +99,8 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like, dataframe or sparse matrix of shape (N, D)
+        X : array-like, dataframe, sparse matrix, path or Source, of shape (N, D)
+            Rows that fit into memory.
         y : ignored
         sample_weight : array-like of shape (N,), optional
             For the mixture and the residual; the projection itself has none.
@@ -114,8 +116,7 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
             If rows, weights or the projection cannot be used.
         """
         with features_kept_on_error(self):
-            rows = self._validated(X, reset=True)
-            weight = None if sample_weight is None else check_sample_weight(sample_weight, rows.shape[0])
+            rows, weight = self._rows(X, sample_weight, reset=True)
             projection = self._projection().fit(rows)
             estimator = self._mixture()
             projected = dense(projection.transform(rows))
@@ -139,7 +140,8 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
     def project(self, X: Any) -> FloatArray:
         """Return the projected rows, shape (N, q)."""
         check_is_fitted(self)
-        return dense(self.projection_.transform(self._validated(X, reset=False)))
+        rows, _ = self._rows(X, reset=False)
+        return dense(self.projection_.transform(rows))
 
     def score_samples(self, X: Any) -> Float64Array:
         """Return the log-density of each row in the original space, shape (N,), in nats.
@@ -150,7 +152,7 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
             If the projection is not linear.
         """
         check_is_fitted(self)
-        rows = self._validated(X, reset=False)
+        rows, _ = self._rows(X, reset=False)
         subspace = self._linear()
         projected = dense(self.projection_.transform(rows))
         density: Float64Array = self.estimator_.score_samples(projected) + subspace.log_volume(rows)
@@ -224,6 +226,20 @@ class ProjectedMixture(DensityMixin, BaseEstimator):
         from gaussmix.estimator import GaussianMixture
 
         return GaussianMixture()
+
+    def _rows(self, X: Any, sample_weight: Any = None, *, reset: bool) -> tuple[Any, Float64Array | None]:
+        """Return rows and weights as arrays; transformers take nothing else."""
+        if is_sparse(X) or not (is_path(X) or is_collection(X) or isinstance(X, Source)):
+            rows = self._validated(X, reset=reset)
+            weight = None if sample_weight is None else check_sample_weight(sample_weight, rows.shape[0])
+            return rows, weight
+        source = (training_source if reset else prediction_source)(self, X, sample_weight)
+        if source.exceeds_memory:
+            raise DataError(
+                "rows to be projected must fit into memory: project them before, or raise the memory_limit of "
+                "gaussmix.source.as_source(X, memory_limit=...)"
+            )
+        return source.take(np.arange(source.n_rows)), source.sample_weight
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
         sparse = get_tags(self._projection()).input_tags.sparse

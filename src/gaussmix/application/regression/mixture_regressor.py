@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
 
 from gaussmix.application.regression.prediction import Prediction, seed_of
 from gaussmix.application.regression.rows import joint_source, names_of_targets, target_rows
@@ -16,7 +15,7 @@ from gaussmix.application.regression.size import SIZES, by_cross_validation, by_
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.errors import ParameterError
 from gaussmix.estimator import GaussianMixture
-from gaussmix.estimator.constraints import CONSTRAINTS, Count
+from gaussmix.estimator.constraints import CONSTRAINTS, Count, Names
 from gaussmix.estimator.rows import features_kept_on_error, training_source
 from gaussmix.source import ArraySource
 from gaussmix.types import Effort, OnDegenerate
@@ -103,7 +102,7 @@ class MixtureRegressor(Prediction, MultiOutputMixin, RegressorMixin, BaseEstimat
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Count(Integral, 1, None, closed="left"), "array-like", range, None],
-        "criterion": [StrOptions({"bic", "aic", "aicc", "cv"})],
+        "criterion": [Names(["bic", "aic", "aicc", "cv"])],
         "cv": [Count(Integral, 2, None, closed="left"), "cv_object"],
         **{name: CONSTRAINTS[name] for name in (*_OF_JOINT, "random_state")},
     }

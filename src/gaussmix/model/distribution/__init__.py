@@ -8,6 +8,7 @@ from gaussmix.lazy import lazy
 from gaussmix.model.distribution.algebra import Algebra
 from gaussmix.model.distribution.completion import Completion
 from gaussmix.model.distribution.divergence import Divergence
+from gaussmix.model.distribution.evaluation import Evaluation
 from gaussmix.model.distribution.interchange import Interchange
 from gaussmix.model.distribution.landscape import Landscape
 from gaussmix.model.distribution.probability import Probability
@@ -27,6 +28,7 @@ __all__ = [
     "Divergence",
     "Ellipses",
     "Estimate",
+    "Evaluation",
     "HighestDensityRegion",
     "Interchange",
     "Landscape",

@@ -18,7 +18,7 @@ class Completion:
     """Add imputation, and the removal of noise."""
 
     def impute(
-        self,
+        self: Mixture,
         X: object,
         *,
         draw: bool = False,
@@ -57,16 +57,15 @@ class Completion:
         >>> mixture.impute([[2.0, float("nan")]])
         array([[2., 1.]])
         """
-        mixture: Mixture = self  # type: ignore[assignment]  # a part of it
-        rows, incomplete = mixture.incomplete_rows(X)
+        rows, incomplete = self.incomplete_rows(X)
         if not incomplete:
             return rows.copy()
         if draw:
-            return conditional_draws(mixture, rows, np.random.default_rng(random_state))
-        return conditional_means(mixture, rows)
+            return conditional_draws(self, rows, np.random.default_rng(random_state))
+        return conditional_means(self, rows)
 
     def denoise(
-        self,
+        self: Mixture,
         X: object,
         noise: object,
         *,
@@ -107,7 +106,6 @@ class Completion:
         array([[1.],
                [2.]])
         """
-        mixture: Mixture = self  # type: ignore[assignment]  # a part of it
-        rows = mixture._rows(X)
+        rows = self._rows(X)
         rng = np.random.default_rng(random_state) if draw else None
-        return denoised_rows(mixture, rows, noise_matrices(noise, *rows.shape), rng)
+        return denoised_rows(self, rows, noise_matrices(noise, *rows.shape), rng)

@@ -48,7 +48,7 @@ class WeightedBootstrap:
         The draws do not depend on it.
     """
 
-    refit: Callable[[Source], FitResult]
+    refit: Callable[[Source], FitResult[Mixture]]
     n_resamples: int
     n_threads: int
 
