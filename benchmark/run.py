@@ -137,7 +137,7 @@ def main(
       bayesian        one update of variational Bayes                3
       dask            one pass on a cluster of two processes         1
       spark           a Spark DataFrame beside Spark ML             5
-      streaming       rows read, and rows seen once                 15
+      streaming       rows read, and rows seen once                 10
       scaling         a pass as N, D, K grow, and on clusters        2
       truncation      truncated passes of 500 and 5,000 components   5
     """

@@ -133,3 +133,14 @@ def test_candidates_that_take_rows_stay_and_others_make_room():
         assert listed[0] == k
         assert {(k + 1) % 8, (k + 4) % 8} <= set(listed.tolist())
         assert len(np.unique(listed)) == len(listed) <= n
+
+
+def test_candidates_that_together_take_next_to_nothing_are_left_out():
+    lists = [(k + np.arange(6)) % 64 for k in range(64)]
+    share = np.tile([90.0, 9.0, 1.0, 6e-4, 3e-4, 2e-4], 64)
+    kept = shared_candidates(
+        Candidates.of_lists(np.arange(64), lists), share, 8, np.random.default_rng(0), 1e-5
+    )
+    for k in range(64):
+        assert set(((k + np.arange(4)) % 64).tolist()) <= set(kept.of_group(k).tolist())
+        assert len(kept.of_group(k)) <= 5  # with one that is tried
