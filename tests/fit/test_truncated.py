@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,8 @@ from gaussmix.prior import FLOOR, Flat
 from gaussmix.source import ArraySource
 
 
-def problem(covariance_type="diag", n_rows=8000, n_components=256, dtype=np.float64):
+@cache
+def problem(covariance_type="diag", n_rows=4000, n_components=256, dtype=np.float64):
     """Return rows of a mixture with fewer components, and a start of many."""
     rng = np.random.default_rng(0)
     centres = rng.uniform(-10, 10, (100, 2))

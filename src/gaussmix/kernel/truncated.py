@@ -88,12 +88,25 @@ def truncated_moments(
             out[0] += w @ (peak + np.log(total))
             share[starts[g] : starts[g + 1]] = shares.sum(axis=0)
             out[2 + candidates] += shares.sum(axis=0)
-            for c, k in enumerate(candidates):
-                weighted = differences[:, c] * shares[:, c, None]
-                first[k] += weighted.sum(axis=0)
-                scatter = weighted.T @ differences[:, c]
-                part = scatter if kind < 2 else np.diagonal(scatter) if kind == 2 else np.trace(scatter)
-                second[0 if kind == 1 else k] += np.ravel(part)
+            weighted = differences * shares[:, :, None]  # (n, C, D)
+            first[candidates] += weighted.sum(axis=0)
+            _add_second(kind, second, candidates, weighted, differences)
+
+
+def _add_second(
+    kind: int,
+    second: Float64Array,
+    candidates: IntArray,
+    weighted: Float64Array,
+    differences: Float64Array,
+) -> None:
+    """Add the second moments of a group, given its differences (n, C, D) with and without responsibilities."""
+    if kind < 2:
+        scatter = np.einsum("nca,ncb->cab", weighted, differences).reshape(len(candidates), -1)
+        second[0 if kind == 1 else candidates] += scatter.sum(axis=0) if kind == 1 else scatter
+    else:
+        squares = np.einsum("nca,nca->ca", weighted, differences)
+        second[candidates] += squares if kind == 2 else squares.sum(axis=1, keepdims=True)
 
 
 def _distances(
