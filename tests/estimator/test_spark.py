@@ -161,6 +161,12 @@ def test_few_rows_come_to_the_driver(session: Session) -> None:
     np.testing.assert_array_equal(source.take(np.arange(3)), holed)
 
 
+def test_rows_of_many_partitions_come_in_the_order_of_collect(session: Session) -> None:
+    frame = session.range(1_000).selectExpr("cast(id as double) as a").repartition(40, "a").persist()
+    expected = [[row.a] for row in frame.collect()]
+    np.testing.assert_array_equal(as_source(frame).take(np.arange(1_000)), expected)
+
+
 def test_rows_in_vectors_and_their_weights_come_to_the_driver(session: Session) -> None:
     from pyspark.ml.functions import array_to_vector
 

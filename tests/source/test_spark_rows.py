@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,22 +13,25 @@ from gaussmix.source import ArraySource
 from gaussmix.source import spark_rows as rows
 from gaussmix.source.spark_rows import Cut, Layout, Pack, ReadBlocks, Take
 
-pytest.importorskip("pyspark")  # what runs on its workers asks it where it runs
-
 X = np.random.default_rng(0).normal(size=(50, 3))
 WEIGHT = np.arange(50.0)
 F64, F32 = np.dtype(np.float64), np.dtype(np.float32)
 
 
+def of_part(number: int, columns: list[Any]) -> pa.RecordBatch:
+    """Return columns as Spark hands them over: the number of the partition comes last."""
+    part = pa.array(np.full(len(columns[0]), number, np.int32))
+    return pa.record_batch([*columns, part], names=[*map(str, range(len(columns))), "part"])
+
+
 def packed(layout: Layout, *parts: slice) -> tuple[list[pa.RecordBatch], dict[int, int]]:
-    """Return Spark partitions of some rows each, packed by workers of these numbers; and where each starts."""
-    batches: list[pa.RecordBatch] = []
+    """Return Spark partitions of some rows each, packed by one worker; and where each starts."""
+    rows = []
     for number, part in enumerate(parts):
         columns = [*X[part].astype(layout.dtype).T, *([WEIGHT[part]] if layout.weighted else [])]
-        whole = pa.record_batch(columns, names=[f"c{i}" for i in range(len(columns))])
-        made = Pack(layout)([whole.slice(0, 4), whole.slice(4)])
-        part_numbers = pa.array([number], pa.int32())
-        batches += [batch.set_column(0, "part", part_numbers) for batch in made]
+        whole = of_part(number, columns)
+        rows += [whole.slice(0, 4), whole.slice(4)]
+    batches = list(Pack(layout)(rows))
     return batches, {number: part.start for number, part in enumerate(parts)}
 
 
@@ -85,10 +90,21 @@ def test_some_rows_are_taken_wherever_they_are() -> None:
 
 def test_the_first_value_that_is_not_finite_is_noted() -> None:
     columns = [pa.array([1.0, 2.0, None]), pa.array([1.0, np.inf, 3.0])]
-    (batch,) = Pack(Layout(F64, 2, False))([pa.record_batch(columns, names=["a", "b"])])
+    (batch,) = Pack(Layout(F64, 2, False))([of_part(0, columns)])
     assert batch.select(["bad_row", "bad_column", "bad"]).to_pylist() == [
         {"bad_row": 1, "bad_column": 1, "bad": np.inf}
     ]
+
+
+def test_rows_of_several_partitions_may_come_in_one_batch() -> None:
+    both = pa.concat_batches([of_part(3, list(X[:20].T)), of_part(7, list(X[20:].T))])
+    made = list(Pack(Layout(F64, 3, False))([both.slice(0, 0), both.slice(0, 30), both.slice(30)]))
+    assert [[batch[name][0].as_py() for name in ("part", "first", "n_rows")] for batch in made] == [
+        [3, 0, 20],
+        [7, 0, 30],
+    ]
+    records = np.concatenate([np.frombuffer(batch["records"][0].as_buffer()) for batch in made])
+    np.testing.assert_array_equal(records.reshape(-1, 3), X)
 
 
 def test_an_empty_spark_partition_gives_nothing() -> None:
@@ -97,13 +113,13 @@ def test_an_empty_spark_partition_gives_nothing() -> None:
 
 def test_arrays_are_rows() -> None:
     column = pa.array(X.tolist())
-    (batch,) = Pack(Layout(F64, 3, False))([pa.record_batch([column], names=["features"])])
+    (batch,) = Pack(Layout(F64, 3, False))([of_part(0, [column])])
     np.testing.assert_array_equal(np.frombuffer(batch["records"][0].as_buffer()).reshape(-1, 3), X)
 
 
 @pytest.mark.parametrize("wrong", [[1.0], None], ids=str)
 def test_arrays_of_other_lengths_are_refused(wrong: object) -> None:
-    batch = pa.record_batch([pa.array([[1.0, 2.0], wrong])], names=["features"])
+    batch = of_part(0, [pa.array([[1.0, 2.0], wrong])])
     with pytest.raises(DataError, match="give each row as many"):
         list(Pack(Layout(F64, 2, False))([batch]))
 

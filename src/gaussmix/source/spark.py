@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,12 +23,14 @@ from gaussmix.source.check import check_sample_weight, choose_columns, refuse_co
 from gaussmix.source.finite import Unusable
 from gaussmix.source.limit import exceeds, limit_in_bytes
 from gaussmix.source.spark_blocks import SparkSource, Stored, collect, spread, worker_errors
-from gaussmix.source.spark_rows import PACKED, Layout, Pack, Take, read_batch
+from gaussmix.source.spark_rows import PACKED, Layout, Pack, Take, parts_of, read_batch
 from gaussmix.types import Float64Array, FloatArray
 
 COLLECTED_VALUES = (
     1 << 25
 )  # of rows that are brought to the driver: 256 MiB, of the 1 GB that Spark lets it collect
+_TASKS: Final = 4  # for each core, in which rows are read: one that is lost is not much work
+_PART: Final = "gaussmix_partition"
 
 __all__ = ["SparkSource", "feature_columns", "read", "spread"]
 
@@ -72,7 +75,7 @@ def read(
     with worker_errors():
         weight_column = sample_weight if isinstance(sample_weight, str) else None
         selected, layout, names = _selected(data, columns, weight_column)
-        n_rows = data.count()
+        n_rows = selected.count()
         if n_rows == 0:
             raise DataError("X has 0 rows: at least one is needed")
         if n_rows * layout.n_features <= COLLECTED_VALUES and not exceeds(n_rows, layout.n_features, limit):
@@ -91,11 +94,14 @@ def read(
 
 def _collected(selected: Any, layout: Layout) -> tuple[FloatArray, Float64Array | None]:
     """Return all rows and their weights, brought here without Python's help on the workers."""
-    table = selected.toArrow()
-    X = np.empty((table.num_rows, layout.n_features), layout.dtype)
-    weight = np.empty(table.num_rows) if layout.weighted else None
+    batches = sorted(
+        parts_of(selected.toArrow().to_batches()), key=itemgetter(0)
+    )  # stable: in each, as they come
+    n_rows = sum(batch.num_rows for _, batch in batches)
+    X = np.empty((n_rows, layout.n_features), layout.dtype)
+    weight = np.empty(n_rows) if layout.weighted else None
     first = 0
-    for batch in table.to_batches():
+    for _, batch in batches:
         rows = slice(first, first := first + batch.num_rows)
         X[rows], some = read_batch(batch, layout)
         if weight is not None:
@@ -131,7 +137,14 @@ def _selected(
         n_features = 1 if first is None else max(1, first[0])
     weights = [] if weight is None else [column_of(weight).cast("double")]
     layout = Layout(dtype, n_features, weight is not None)
-    return data.select(*features, *weights), layout, None if array else tuple(names)
+    selected = data.select(*features, *weights, functions.spark_partition_id().alias(_PART))
+    return _in_few_tasks(selected), layout, None if array else tuple(names)
+
+
+def _in_few_tasks(frame: Any) -> Any:
+    """Return the same rows, to be read in few tasks however many partitions they lie in: each takes its time."""
+    context = getattr(frame.sparkSession, "sparkContext", None)
+    return frame if context is None else frame.coalesce(_TASKS * context.defaultParallelism)
 
 
 def feature_columns(data: Any, names: Sequence[str] | None, n_features: int) -> list[Any]:

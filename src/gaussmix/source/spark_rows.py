@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -80,20 +82,31 @@ class Layout:
 
 @dataclass(frozen=True)
 class Pack:
-    """Pack the columns of a Spark partition into records, and note the first value that is not finite."""
+    """Pack the columns of rows into records, those of each Spark partition by themselves.
+
+    Behind the columns is the number of the partition. Rows of several come one after the other, since Spark is asked
+    to read them in few tasks. The first value that is not finite is noted.
+    """
 
     layout: Layout
 
     def __call__(self, batches: Batches) -> Iterator[Any]:
-        from pyspark import TaskContext
+        for part, some in groupby(parts_of(batches), key=itemgetter(0)):
+            first = 0
+            made = (self.layout.records(*read_batch(batch, self.layout)) for _, batch in some)
+            for records in _runs(made, self.layout.piece_rows):
+                yield one_row(PACKED, [part, first, len(records), *_first_bad(records), records.tobytes()])
+                first += len(records)
 
-        context = TaskContext.get()
-        part = context.partitionId() if context else 0
-        first = 0
-        made = (self.layout.records(*read_batch(batch, self.layout)) for batch in batches)
-        for records in _runs(made, self.layout.piece_rows):
-            yield one_row(PACKED, [part, first, len(records), *_first_bad(records), records.tobytes()])
-            first += len(records)
+
+def parts_of(batches: Batches) -> Iterator[tuple[int, Any]]:
+    """Yield the same rows as batches of one Spark partition each, with its number, which was the last column."""
+    for batch in batches:
+        part = batch.column(batch.num_columns - 1).to_numpy()
+        rows = batch.select(list(range(batch.num_columns - 1)))
+        if len(part):
+            for start, end in pairwise([0, *(np.flatnonzero(np.diff(part)) + 1), len(part)]):
+                yield int(part[start]), rows.slice(start, end - start)
 
 
 def read_batch(batch: Any, layout: Layout) -> tuple[FloatArray, Any]:
