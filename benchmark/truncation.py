@@ -66,7 +66,7 @@ class Case:
 _CASES: Final = (
     Case(100_000, 500, "diag", 32, True),
     Case(100_000, 500, "full", 64, True),
-    Case(1_000_000, 5_000, "diag", 96, False),
+    Case(1_000_000, 5_000, "diag", 64, False),
     Case(1_000_000, 5_000, "full", 128, False, 8),
 )
 

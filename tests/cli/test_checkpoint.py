@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 
 import numpy as np
@@ -135,6 +136,33 @@ def test_info_tells_of_a_search_that_was_cut_short(call, data, tmp_path):
     assert (told["estimator"], told["finished"]) == ("GaussianMixtureSearch", False)
     assert told["progress"] == {"cells": 1, "cells in all": 3}
     assert f"gaussmix select DATA --checkpoint {path} --resume" in told["resume"]
+    assert told["searched"] == {"n_components": [1, 2, 3], "covariance_types": ["EII"]}
+    out = call("info", path).out
+    assert "searched         1 to 3 components × EII" in out
+    assert "done             1 of 3 cells" in out
+
+
+def test_info_counts_in_words(call, data, tmp_path):
+    path = tmp_path / "one"
+    assert call("fit", data, "-k", 1, "--checkpoint", path, "-q").code == 0
+    assert "done             1 run begun, 1 ended, 1 iteration of the last" in call("info", path).out
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-5] + b"?" + data[-4:], lambda data: data[:-8]])
+def test_info_tells_of_damage_and_of_the_checkpoint_before(call, checkpoint, damage):
+    sound = checkpoint.read_bytes()
+    checkpoint.with_name(f"{checkpoint.name}.1").write_bytes(sound)
+    checkpoint.write_bytes(damage(sound))
+    result = call("info", checkpoint)
+    assert result.code == 3
+    assert f"{checkpoint} is not a usable checkpoint" in result.err
+    assert f"the one before it is {checkpoint}.1: rename it to go on from there" in result.err
+    assert "gaussmix info" not in result.err
+
+
+def test_info_does_not_wait_for_a_pipe(call, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert call("info", tmp_path / "pipe").code == 3
 
 
 @pytest.mark.parametrize("command", ["predict", "score"])

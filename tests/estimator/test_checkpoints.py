@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gaussmix import BayesianGaussianMixture, GaussianMixture, StudentTMixture
+from gaussmix import BayesianGaussianMixture, GaussianMixture, GaussianMixtureSearch, StudentTMixture
 from gaussmix.errors import CheckpointError, ModelFormatError, ParameterError
 from gaussmix.estimator.journal import CheckpointJournal
 from gaussmix.fit.incremental import Sweep
@@ -206,6 +206,41 @@ def test_other_rows_parameters_and_weights_are_refused(tmp_path: Path) -> None:
     assert fitted(X, kept | {"verbose": 0, "n_jobs": 1}, resume=True).converged_ is not None
 
 
+@pytest.mark.parametrize("all_values", [X.size, 0])
+def test_rows_of_the_same_variances_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, all_values: int
+) -> None:
+    monkeypatch.setattr("gaussmix.estimator.checkpoints._ALL", all_values)
+    monkeypatch.setattr("gaussmix.estimator.checkpoints._LOOKED_AT", 100)
+    kept = settings(checkpoint=tmp_path / "fit.checkpoint")
+    fitted(X, kept)
+    changed = X.copy()
+    changed[200:700, 0] = X[200:700, 0][::-1]
+    with pytest.raises(CheckpointError, match=r"data (values|rows between): "):
+        fitted(changed, kept, resume=True)
+    assert fitted(X, kept, resume=True).n_iter_ > 0
+
+
+def test_rows_taken_in_parts_are_the_same_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gaussmix.estimator.checkpoints._AT_ONCE", 1000)
+    kept = settings(checkpoint=tmp_path / "fit.checkpoint")
+    fitted(X, kept)
+    np.save(tmp_path / "rows.npy", X)
+    limited = kept | {"memory_limit": "10 kB"}
+    assert fitted(tmp_path / "rows.npy", limited, resume=True).n_iter_ > 0
+
+
+def test_names_are_compared_where_both_have_some(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    kept = settings(checkpoint=tmp_path / "fit.checkpoint")
+    frame = pandas.DataFrame(X, columns=["a", "b", "c"])
+    first = fitted(frame, kept)
+    with pytest.raises(CheckpointError, match="data names: "):
+        fitted(frame.rename(columns={"c": "d"}), kept, resume=True)
+    assert same_bits(fitted(X, kept, resume=True), first)
+    assert same_bits(fitted(frame, kept, resume=True), first)
+
+
 def test_without_a_checkpoint_the_fit_begins_anew_and_says_so(tmp_path: Path) -> None:
     model = GaussianMixture(3, random_state=0, checkpoint=tmp_path / "none")
     with pytest.warns(UserWarning, match="there is no checkpoint at .*none: the fit begins anew"):
@@ -223,6 +258,21 @@ def test_what_does_not_go_with_a_checkpoint_is_refused(tmp_path: Path) -> None:
         GaussianMixture(checkpoint=tmp_path).fit(X)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         GaussianMixture(checkpoint=tmp_path / "none" / "fit").fit(X)
+
+
+@pytest.mark.parametrize(
+    "kind", [GaussianMixture, StudentTMixture, BayesianGaussianMixture, GaussianMixtureSearch]
+)
+def test_it_is_refused_before_rows_are_read(tmp_path: Path, kind: Any) -> None:
+    nowhere = tmp_path / "rows.npy"
+    with pytest.raises(ParameterError, match="set checkpoint to its path"):
+        kind().fit(nowhere, resume=True)
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        kind(checkpoint=tmp_path).fit(nowhere)
+    if kind is GaussianMixture:
+        model = kind(warm_start=True).fit(X).set_params(checkpoint=tmp_path / "fit")
+        with pytest.raises(ParameterError, match="checkpoint and warm_start"):
+            model.fit(nowhere)
 
 
 def test_a_checkpoint_changes_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+from copy import copy, deepcopy
 from typing import Any
 
 import numpy as np
@@ -121,6 +123,33 @@ def test_workers_give_the_same_bits(kind, rows, expected, client):
     model = ESTIMATORS[kind](executor=client).fit(rows)
     assert results(model, rows) == expected(kind)
     assert model.predict(rows[:9]).shape == (9,)
+
+
+def _executor_of(client):
+    from gaussmix.executor.dask import DaskExecutor
+
+    return DaskExecutor(client)
+
+
+@pytest.mark.parametrize("hold", [lambda client: client, _executor_of])
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_what_is_pickled_has_the_address_and_copies_share_the_client(kind, client, hold):
+    model = ESTIMATORS[kind](executor=hold(client))
+    model.n_features_in_ = 3
+    loaded = pickle.loads(pickle.dumps(model))
+    assert loaded.executor == client.scheduler.address
+    for other in (copy(model), deepcopy(model)):
+        assert other.executor is model.executor
+        assert other.n_features_in_ == loaded.n_features_in_ == 3
+
+
+def test_what_a_search_has_found_is_copied_and_pickled(client):
+    search = GaussianMixtureSearch([1, 2], covariance_type="EII", random_state=0, executor=client)
+    search.fit(np.random.default_rng(0).normal(size=(99, 2)))
+    again, loaded = deepcopy(search), pickle.loads(pickle.dumps(search))
+    assert again.best_estimator_ is not search.best_estimator_
+    assert again.best_estimator_.executor is client
+    assert loaded.score([[0.0, 0.0]]) == search.score([[0.0, 0.0]])
 
 
 @not_converged

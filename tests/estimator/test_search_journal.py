@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.model_selection import KFold
 
 from gaussmix import GaussianMixture, GaussianMixtureSearch
 from gaussmix.errors import CheckpointError, ParameterError, UnfinishedWarning
@@ -109,6 +110,15 @@ def test_a_checkpoint_of_another_search_is_refused(options, difference, tmp_path
     search("kmeans", path).fit(IRIS)
     with pytest.raises(CheckpointError, match=difference):
         search("kmeans", path, **options).fit(IRIS, resume=True)
+
+
+def test_a_splitter_goes_with_a_checkpoint(tmp_path):
+    path = tmp_path / "search.ckpt"
+    options = {"criterion": "cv", "covariance_type": ["EII"]}
+    search("kmeans", path, **options, cv=KFold(2)).fit(IRIS)
+    search("kmeans", path, **options, cv=KFold(2)).fit(IRIS, resume=True)
+    with pytest.raises(CheckpointError, match=r"parameter cv: .*KFold"):
+        search("kmeans", path, **options, cv=KFold(3)).fit(IRIS, resume=True)
 
 
 def test_a_checkpoint_of_a_fit_is_refused(tmp_path):

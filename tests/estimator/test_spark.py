@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from gaussmix import GaussianMixture
+from gaussmix import GaussianMixture, GaussianMixtureSearch
 from gaussmix.errors import DataError
 from gaussmix.executor import Serial
 from gaussmix.fit import EStep
@@ -25,6 +25,8 @@ from gaussmix.source import ArraySource, as_source
 pytest.importorskip("pyspark", reason="pyspark is not installed")
 if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
     pytest.skip("there is no Java", allow_module_level=True)
+
+from pyspark.sql.functions import udf
 
 from gaussmix.estimator.spark import executor, spark_udf
 from gaussmix.source import spark as spark_source
@@ -161,8 +163,16 @@ def test_few_rows_come_to_the_driver(session: Session) -> None:
     np.testing.assert_array_equal(source.take(np.arange(3)), holed)
 
 
-def test_rows_of_many_partitions_come_in_the_order_of_collect(session: Session) -> None:
-    frame = session.range(1_000).selectExpr("cast(id as double) as a").repartition(40, "a").persist()
+@pytest.mark.parametrize("collected", [0, 1 << 25])
+@pytest.mark.parametrize("kind", ["many partitions", "of the driver"])
+def test_rows_come_in_the_order_of_collect(
+    session: Session, monkeypatch: pytest.MonkeyPatch, collected: int, kind: str
+) -> None:
+    monkeypatch.setattr(spark_source, "COLLECTED_VALUES", collected)
+    if kind == "of the driver":
+        frame = session.createDataFrame(pa.table({"a": np.arange(1_000.0)[::-1]}))
+    else:
+        frame = session.range(1_000).selectExpr("cast(id as double) as a").repartition(40, "a").persist()
     expected = [[row.a] for row in frame.collect()]
     np.testing.assert_array_equal(as_source(frame).take(np.arange(1_000)), expected)
 
@@ -176,9 +186,42 @@ def test_rows_in_vectors_and_their_weights_come_to_the_driver(session: Session) 
     np.testing.assert_array_equal(source.sample_weight, [1.0, 0.0, 2.0])
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_labels_come_beside_rows_with_a_column_of_weights(session: Session, named: bool) -> None:
+    table = pa.table({"x": [[0.0, 0.5], [0.5, 0.0], [9.0, 9.5], [9.5, 9.0]], "w": [1, 2, 2, 1]})
+    rows = session.createDataFrame(table)
+    if named:
+        rows = rows.selectExpr("x[0] AS a", "w", "x[1] AS b")
+    labelled = GaussianMixture(2, covariance_type="tied", random_state=0).fit_predict(rows, sample_weight="w")
+    assert labelled.columns == (["a", "w", "b", "prediction"] if named else ["x", "prediction"])
+    assert [row.prediction for row in labelled.collect()] == [0, 0, 1, 1]
+
+
+def test_the_search_labels_rows_of_spark_with_a_column_of_weights(frames: Frames) -> None:
+    search = GaussianMixtureSearch([K], covariance_type=["spherical"], effort="low", random_state=0)
+    labels = search.fit_predict(frames().selectExpr("*", "1 AS w"), sample_weight="w")
+    np.testing.assert_array_equal(labels, search.best_estimator_.mixture_.predict(X))
+
+
 def test_more_rows_than_the_memory_limit_stay_in_spark(session: Session) -> None:
     source = as_source(session.createDataFrame(pa.table({"a": np.arange(1_000.0)})), memory_limit="4 kB")
     assert (type(source), source.exceeds_memory) == (SparkSource, True)
+
+
+@pytest.mark.parametrize("collected", [0, 1 << 25])
+def test_a_dataframe_is_evaluated_once(
+    session: Session, monkeypatch: pytest.MonkeyPatch, collected: int
+) -> None:
+    monkeypatch.setattr(spark_source, "COLLECTED_VALUES", collected)
+    seen = session.sparkContext.accumulator(0)
+
+    def counted(value: int) -> float:
+        seen.add(1)
+        return float(value)
+
+    counting = udf(counted, "double", useArrow=False).asNondeterministic()
+    as_source(session.range(100).select(counting("id").alias("a")))
+    assert seen.value == 100
 
 
 def test_columns_that_are_no_numbers_are_refused(session: Session) -> None:

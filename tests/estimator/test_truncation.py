@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gaussmix import GaussianMixture
-from gaussmix.errors import ParameterError
+from gaussmix.errors import DegenerateWarning, ParameterError
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -86,3 +86,20 @@ def test_missing_values_are_refused():
     X[0, 0] = np.nan
     with pytest.raises(ParameterError, match="missing values"):
         make().fit(X)
+
+
+@pytest.mark.parametrize("n_distinct", [1, 8, 20])
+def test_few_distinct_rows_end_with_warnings(n_distinct):
+    X = np.repeat(rows(n_distinct), 300, axis=0)
+    with pytest.warns(DegenerateWarning):
+        model = make().fit(X)
+    assert np.isfinite(model.score(X))
+
+
+@pytest.mark.parametrize("n_positive", [1, 10])
+def test_few_rows_of_positive_weight_end_with_warnings(n_positive):
+    X, weight = rows(), np.zeros(4000)
+    weight[:n_positive] = 1.0
+    with pytest.warns(DegenerateWarning):
+        model = make().fit(X, sample_weight=weight)
+    assert np.isfinite(model.score(X, sample_weight=weight))

@@ -75,9 +75,10 @@ def test_a_start_has_all_its_components_and_covers_the_rows():
     assert start.log_prob(source.X).mean() > -6.5
 
 
-def test_few_distinct_rows_still_give_a_start():
-    X = np.repeat(np.arange(40.0)[:, None], 20, axis=0)
-    unit = X.std(axis=0)
+@pytest.mark.parametrize("n_distinct", [1, 8, 15, 16, 17, 20, 40, 300])
+def test_few_distinct_rows_still_give_a_start(n_distinct):
+    X = np.repeat(np.arange(float(n_distinct))[:, None], 20, axis=0)
+    unit = X.std(axis=0) if n_distinct > 1 else np.ones(1)
     prior = Flat(1e-6 * unit**2, FLOOR * unit**2)
     family = resolve_family("full", 1)
     start = start_truncated(

@@ -44,6 +44,28 @@ def test_reading_measures_each_chunk_once_and_a_pass_computes_each_once():
     assert len(calls) == 12  # and keeps it, since all fit into memory
 
 
+def test_a_column_of_weights_is_computed_with_the_features():
+    calls = []
+
+    def part(rows):
+        calls.append(len(rows))
+        return rows
+
+    rows = frame(w=np.arange(600.0))
+    parts = dd.from_pandas(rows, npartitions=4).map_partitions(part, meta=rows[:0])
+    with dask.config.set(scheduler="sync"):
+        source = as_source(parts, sample_weight="w", memory_limit=1)
+    assert sum(calls) == 600
+    assert source.sample_weight.tolist() == list(range(600))
+    assert rows_of(source).tobytes() == X.tobytes()
+
+
+@pytest.mark.parametrize("columns", [{"w": "one"}, {"w": np.repeat([1.0, np.nan], [599, 1])}])
+def test_a_column_that_holds_no_weights_is_named(columns):
+    with pytest.raises(DataError, match="'w'"):
+        as_source(dd.from_pandas(frame(**columns), npartitions=4), sample_weight="w")
+
+
 def test_taking_rows_computes_their_chunks_only():
     calls = []
     source = as_source(counted(calls), memory_limit=1)

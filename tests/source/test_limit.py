@@ -12,6 +12,8 @@ from gaussmix.source.limit import in_units, limit_in_bytes, process_memory
 SIZES = {
     1: 1,
     "1 B": 1,
+    "10000": 10_000,
+    " 7 ": 7,
     "3kB": 3000,
     "500 MB": 500_000_000,
     "2GiB": 2 << 30,
@@ -27,7 +29,23 @@ def test_sizes(text):
 
 @pytest.mark.parametrize(
     "text",
-    [0, -1, True, "", "2", "GB", "-1GB", "2 QB", "1e9 B", "0.1 B", math.nan, math.inf, [1], f"{'9' * 400}B"],
+    [
+        0,
+        -1,
+        True,
+        "",
+        "0",
+        "2.5",
+        "GB",
+        "-1GB",
+        "2 QB",
+        "1e9 B",
+        "0.1 B",
+        math.nan,
+        math.inf,
+        [1],
+        f"{'9' * 400}B",
+    ],
 )
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(ParameterError, match="'2GiB' or '500 MB'"):

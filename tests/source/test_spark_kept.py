@@ -41,6 +41,12 @@ def kept(layout: Layout) -> tuple[Files, list[pa.RecordBatch]]:
     return files, list(Keep(files)(iter(pieces(layout))))
 
 
+def path_of(files: Files, group: int) -> Path:
+    path = files.path(group)
+    assert path is not None
+    return path
+
+
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_blocks_come_back_from_the_files(layout: Layout, folders: Path) -> None:
     files, groups = kept(layout)
@@ -61,16 +67,29 @@ def test_a_run_of_blocks_is_read_from_files_or_pieces(of_files: bool) -> None:
         np.testing.assert_equal(block.load(), other.load())
 
 
-def test_a_group_whose_file_is_elsewhere_is_named() -> None:
+def test_a_group_whose_file_is_elsewhere_or_cut_short_is_named() -> None:
     files, groups = kept(LAYOUTS[0])
-    files.path(2).unlink()
+    path_of(files, 2).unlink()
+    path_of(files, 0).write_bytes(path_of(files, 0).read_bytes()[:-8])
     found = list(WhereKept(Whole(ReadKept(files, 0, 8)), files, WHOLE)(groups))
-    assert [batch["block"][0].as_py() for batch in found] == [0, 1, 2, 3, -3, 6, 7]
+    assert [batch["block"][0].as_py() for batch in found] == [-1, 2, 3, -3, 6, 7]
+
+
+def test_files_are_for_this_user_only() -> None:
+    files, _ = kept(LAYOUTS[0])
+    assert path_of(files, 0).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_worker_without_a_folder_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPARK_LOCAL_DIRS")
+    files, groups = kept(LAYOUTS[0])
+    found = list(WhereKept(Whole(ReadKept(files, 0, 8)), files, WHOLE)(groups))
+    assert [batch["block"][0].as_py() for batch in found] == [-1, -2, -3, -4]
 
 
 def test_files_are_removed_and_one_that_is_gone_does_no_harm(folders: Path) -> None:
     files, groups = kept(LAYOUTS[0])
-    files.path(2).unlink()
+    path_of(files, 2).unlink()
     assert [batch["group"][0].as_py() for batch in Forget(files)(groups)] == [0, 1, 2, 3]
     assert not [path for path in folders.rglob("*") if path.is_file()]
 

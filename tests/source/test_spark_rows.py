@@ -19,9 +19,9 @@ F64, F32 = np.dtype(np.float64), np.dtype(np.float32)
 
 
 def of_part(number: int, columns: list[Any]) -> pa.RecordBatch:
-    """Return columns as Spark hands them over: the number of the partition comes last."""
-    part = pa.array(np.full(len(columns[0]), number, np.int32))
-    return pa.record_batch([*columns, part], names=[*map(str, range(len(columns))), "part"])
+    """Return columns as Spark hands them over: the numbers of the rows come last."""
+    rows = pa.array((number << 33) + np.arange(len(columns[0])))
+    return pa.record_batch([*columns, rows], names=[*map(str, range(len(columns))), "number"])
 
 
 def packed(layout: Layout, *parts: slice) -> tuple[list[pa.RecordBatch], dict[int, int]]:
@@ -32,7 +32,7 @@ def packed(layout: Layout, *parts: slice) -> tuple[list[pa.RecordBatch], dict[in
         whole = of_part(number, columns)
         rows += [whole.slice(0, 4), whole.slice(4)]
     batches = list(Pack(layout)(rows))
-    return batches, {number: part.start for number, part in enumerate(parts)}
+    return batches, {number << 33: part.start for number, part in enumerate(parts)}
 
 
 def cut(
@@ -100,8 +100,8 @@ def test_rows_of_several_partitions_may_come_in_one_batch() -> None:
     both = pa.concat_batches([of_part(3, list(X[:20].T)), of_part(7, list(X[20:].T))])
     made = list(Pack(Layout(F64, 3, False))([both.slice(0, 0), both.slice(0, 30), both.slice(30)]))
     assert [[batch[name][0].as_py() for name in ("part", "first", "n_rows")] for batch in made] == [
-        [3, 0, 20],
-        [7, 0, 30],
+        [3 << 33, 0, 20],
+        [7 << 33, 0, 30],
     ]
     records = np.concatenate([np.frombuffer(batch["records"][0].as_buffer()) for batch in made])
     np.testing.assert_array_equal(records.reshape(-1, 3), X)

@@ -295,6 +295,26 @@ def test_memory_of_a_fit_does_not_grow_with_the_file(extension, most, tmp_path):
     assert int(run.stdout) < most  # MB
 
 
+@pytest.mark.parametrize("format_name", ["npy", "h5", "zarr"])
+def test_values_missing_beyond_the_limit_are_named(format_name, tmp_path):
+    rows = np.zeros((900, 3))
+    rows[700, 1] = np.nan
+    path = tmp_path / f"x.{format_name}"
+    if format_name == "npy":
+        np.save(tmp_path / "w.npy", rows[:100] * 0)
+        np.save(path, rows)
+    elif format_name == "h5":
+        with pytest.importorskip("h5py").File(path, "w") as file:
+            file["x"] = rows
+    else:
+        pytest.importorskip("zarr").save_array(str(path), rows)
+    data = [tmp_path / "w.npy", path] if format_name == "npy" else path
+    source = as_source(data, missing=True, memory_limit=1000)
+    where = rf"x\.{format_name}(::/?x)?: row 700, column 1 is NaN \(a missing value\), and rows with missing"
+    with pytest.raises(DataError, match=where):
+        [partition.load() for partition in source.partitions(64)]
+
+
 @pytest.mark.parametrize("task", ["labels", "noise", "background"])
 def test_what_needs_all_rows_at_once_is_refused_beyond_the_limit(task, tmp_path):
     X = np.random.default_rng(0).normal(size=(100, 2))

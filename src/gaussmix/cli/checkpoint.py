@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gaussmix.errors import ModelFormatError
-
 if TYPE_CHECKING:
     from gaussmix.persistence.checkpoint import Checkpoint
 
@@ -23,6 +21,9 @@ _ROWS: Final = (
 )  # what is of interest in the table of the data: others are digests
 
 
+_BEGINNING: Final = 512  # bytes, in which a checkpoint says that it is one
+
+
 class _Unknown(dict[str, object]):
     """Stand for what a fit makes anew: none of it is looked at."""
 
@@ -31,13 +32,20 @@ class _Unknown(dict[str, object]):
 
 
 def checkpoint_at(path: str) -> Checkpoint | None:
-    """Return the checkpoint that a file holds, or None if it holds none."""
-    from gaussmix.persistence.checkpoint import load_checkpoint
+    """Return the checkpoint that a file holds, or None if it holds none.
 
-    try:
-        return load_checkpoint(path)
-    except ModelFormatError:
+    Raises
+    ------
+    ModelFormatError
+        If it holds a damaged one.
+    """
+    from gaussmix.persistence.checkpoint import FORMAT, load_checkpoint
+
+    if not Path(path).is_file():  # opening a pipe could wait for ever
         return None
+    with Path(path).open("rb") as stream:
+        recognised = FORMAT.encode() in stream.read(_BEGINNING)
+    return load_checkpoint(path) if recognised else None
 
 
 def table(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -45,6 +53,7 @@ def table(checkpoint: Checkpoint) -> dict[str, Any]:
     parts = ("fit", "data", "parameter", "version")
     fit, data, parameters, versions = (_part(checkpoint, name) for name in parts)
     estimator = str(fit.get("estimator", "an estimator"))
+    searched = {"searched": _searched(checkpoint)} if "cells" in checkpoint.about else {}
     return {
         "checkpoint": checkpoint.path,
         "estimator": estimator,
@@ -55,6 +64,7 @@ def table(checkpoint: Checkpoint) -> dict[str, Any]:
         "progress": _progress(checkpoint),
         "data": {name: data.get(name) for name in _ROWS},
         "parameters": parameters,
+        **searched,
         "versions": versions,
         "resume": _advice(checkpoint, estimator),
     }
@@ -73,8 +83,9 @@ def facts(told: dict[str, Any]) -> list[tuple[str, object]]:
     return [
         ("checkpoint of", f"{told['estimator']}({changed})"),
         ("rows × features", f"{data['rows']} × {data['features']} ({data['type']})"),
+        *([("searched", _grid(told["searched"]))] if "searched" in told else []),
         ("finished", told["finished"]),
-        ("done", ", ".join(f"{count} {what}" for what, count in told["progress"].items())),
+        ("done", _done(told["progress"])),
         ("written", told["written"]),
         ("versions", ", ".join(f"{name} {value}" for name, value in told["versions"].items())),
         ("to go on", told["resume"]),
@@ -93,6 +104,43 @@ def _progress(checkpoint: Checkpoint) -> dict[str, Any]:
         "runs ended": sum(run[-1] is not None for run in runs),
         "iterations of the last": len(getattr(last, "history", ())),
     }
+
+
+def _searched(checkpoint: Checkpoint) -> dict[str, list[Any]]:
+    """Return the numbers of components and the families of a search, from the names of its cells."""
+    names = [str(name).partition(" × ") for name in _part(checkpoint, "cells")]
+    numbers = {int(number) for number, _, _ in names if number.isdecimal()}
+    families = dict.fromkeys(family for _, _, family in names if family)
+    return {"n_components": sorted(numbers), "covariance_types": list(families)}
+
+
+def _grid(searched: dict[str, list[Any]]) -> str:
+    """Return such as ``1 to 3, 8 components × EII, VVV``."""
+    stretches: list[list[int]] = []
+    for number in searched["n_components"]:
+        if stretches and number == stretches[-1][-1] + 1:
+            stretches[-1].append(number)
+        else:
+            stretches.append([number])
+    numbers = ", ".join(
+        f"{stretch[0]} to {stretch[-1]}" if len(stretch) > 2 else ", ".join(map(str, stretch))
+        for stretch in stretches
+    )
+    what = "component" if numbers == "1" else "components"
+    return f"{numbers} {what} × {', '.join(searched['covariance_types'])}"
+
+
+def _done(progress: dict[str, Any]) -> str:
+    """Return how far the fit or search has come, as words."""
+    if "cells" in progress:
+        return f"{progress['cells']} of {_counted(progress['cells in all'], 'cell')}"
+    begun = _counted(progress["runs begun"], "run")
+    iterations = _counted(progress["iterations of the last"], "iteration")
+    return f"{begun} begun, {progress['runs ended']} ended, {iterations} of the last"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _advice(checkpoint: Checkpoint, estimator: str) -> str:

@@ -15,7 +15,7 @@ from gaussmix.estimator.bayesian_belief import Priors, resolve_priors, resolve_w
 from gaussmix.estimator.bayesian_constraints import BAYESIAN_CONSTRAINTS
 from gaussmix.estimator.bayesian_start import VariationalStarter
 from gaussmix.estimator.bayesian_training import Inference, Inferred
-from gaussmix.estimator.checkpoints import journal_of
+from gaussmix.estimator.checkpoints import check_checkpoint, journal_of
 from gaussmix.estimator.executors import SharedExecutor, engine_of, executing
 from gaussmix.estimator.fitted_density import FittedDensity
 from gaussmix.estimator.journal import Journal
@@ -226,9 +226,10 @@ class BayesianGaussianMixture(CallbackSupport, SharedExecutor, FittedDensity, Ba
         X : array-like, dataframe, path or Source, of shape (N, D)
             Rows without missing values.
         y : Ignored
-        sample_weight : array-like of shape (N,), optional
+        sample_weight : array-like of shape (N,) or str, optional
             A row of weight w counts as w rows: other than in ``GaussianMixture``, a common factor matters, since the
-            prior counts for a number of rows.
+            prior counts for a number of rows. Of a table, or of files whose columns have names: the column that holds
+            the weights, which is then no feature.
         resume : bool, default=False
             Go on from ``checkpoint``, if the file is there, and otherwise begin anew. The bits are those of a fit
             that never stopped.
@@ -255,8 +256,9 @@ class BayesianGaussianMixture(CallbackSupport, SharedExecutor, FittedDensity, Ba
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
         problem = self._fit(X, sample_weight)
-        if engine_of(X) is not None:  # rows that stay where they are keep their labels beside them
-            return self.predict(X)
+        engine = engine_of(X)
+        if engine is not None:  # rows that stay where they are keep their labels beside them
+            return self.predict(engine.features(self, X, sample_weight))
         labels: IntArray = evaluate.predict(self._density, problem.rows, problem.executor)
         return labels
 
@@ -282,6 +284,7 @@ class BayesianGaussianMixture(CallbackSupport, SharedExecutor, FittedDensity, Ba
 
     def _fit(self, X: Any, sample_weight: Any, *, resume: bool = False) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
+        check_checkpoint(self, resume=resume)
         with features_kept_on_error(self), np.errstate(under="ignore"):
             source = component_source(self, X, sample_weight)
             with single_threaded_blas(source.n_features), executing(self.n_jobs, self.executor) as executor:

@@ -116,7 +116,7 @@ def saved_for(path: Any, about: Mapping[str, Mapping[str, Any]], *, resume: bool
 
     saved = load_checkpoint(path)
     if resume:
-        saved.require(about)
+        saved.require(_named_as(about, saved.about))
         return saved
     if not saved.finished:
         raise CheckpointError(
@@ -124,6 +124,14 @@ def saved_for(path: Any, about: Mapping[str, Mapping[str, Any]], *, resume: bool
             "another file, or delete it"
         )
     return None
+
+
+def _named_as(about: Mapping[str, Mapping[str, Any]], saved: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Return ``about`` with the names of the saved columns where only one of the two has names: an array has none."""
+    here, there = about.get("data", {}), saved.get("data", {})
+    if "names" not in here or "names" not in there or None not in (here["names"], there["names"]):
+        return about
+    return {**about, "data": {**here, "names": there["names"]}}
 
 
 @contextmanager

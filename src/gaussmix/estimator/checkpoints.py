@@ -19,9 +19,13 @@ from gaussmix.estimator.identity import described, digest
 from gaussmix.estimator.journal import CheckpointJournal, Journal, RunRecord
 from gaussmix.estimator.problem import Problem
 from gaussmix.moments import Scatter
+from gaussmix.source import Source
+from gaussmix.types import IntArray
 
 _TO_OTHERS: Final = ("verbose", "verbose_interval", "n_jobs", "executor", "memory_limit", "half_life")
-_LOOKED_AT: Final = 1_024  # rows at either end
+_ALL: Final = 1 << 22  # values of so few rows are all compared
+_AT_ONCE: Final = 1 << 20  # values that are taken together
+_LOOKED_AT: Final = 1_024  # rows at either end, and rows between, of more
 _OF_ITS_OWN: Final = ("checkpoint", "checkpoint_every", "warm_start")
 _IRRELEVANT: Final = frozenset((*_TO_OTHERS, *_OF_ITS_OWN))  # to the bits of a fit
 
@@ -43,20 +47,13 @@ def journal_of(estimator: Any, problem: Problem, *, resume: bool, **made: object
     Raises
     ------
     ParameterError
-        If ``resume`` is asked for without a checkpoint, or the fit is of a kind that has none.
+        If the fit is of a kind that has no checkpoints.
     CheckpointError, ModelFormatError, OSError
         If it cannot go on from what is there.
     """
     path: str | PathLike[str] | None = estimator.checkpoint
     if path is None:
-        if resume:
-            raise ParameterError("resume=True goes on from a checkpoint: set checkpoint to its path")
         return Journal()
-    if getattr(estimator, "warm_start", False) and hasattr(estimator, "mixture_"):
-        raise ParameterError(
-            "checkpoint and warm_start do not go together: fit a clone, or set checkpoint=None"
-        )
-    check_folder(Path(path))
     shared = _shared(problem) | {name: thing for name, thing in made.items() if thing is not None}
     _check_state(problem, shared)
     about = about_fit(estimator, _parameters(estimator), problem)
@@ -95,8 +92,25 @@ def _check_state(problem: Problem, shared: dict[str, object]) -> None:
     Encoder(shared)(problem.prior.select(np.arange(problem.n_components)))
 
 
-def check_folder(path: Path) -> None:
-    """Raise before the time of a fit is spent where a checkpoint could not be written."""
+def check_checkpoint(estimator: Any, *, resume: bool) -> None:
+    """Raise before rows are read where a fit could not go on from its checkpoint, or not write one.
+
+    Raises
+    ------
+    ParameterError
+        If ``resume`` is asked for without a checkpoint, or the fit goes on from an earlier one.
+    OSError
+        If there is no folder for the checkpoint, or one in its place.
+    """
+    if estimator.checkpoint is None:
+        if resume:
+            raise ParameterError("resume=True goes on from a checkpoint: set checkpoint to its path")
+        return
+    if getattr(estimator, "warm_start", False) and hasattr(estimator, "mixture_"):
+        raise ParameterError(
+            "checkpoint and warm_start do not go together: fit a clone, or set checkpoint=None"
+        )
+    path = Path(estimator.checkpoint)
     if path.is_dir():
         raise IsADirectoryError(f"checkpoint={str(path)!r} is a folder: name a file in it")
     if not path.parent.is_dir():
@@ -139,8 +153,8 @@ def about_fit(estimator: Any, parameters: dict[str, Any], problem: Problem) -> A
 
 
 def _rows(problem: Problem) -> dict[str, Any]:
-    """Return what tells rows apart: their number and names, the first and last ones, and all in the variances."""
-    rows, few = problem.rows, min(_LOOKED_AT, problem.rows.n_rows)
+    """Return what tells rows apart: their number and names, values or some of them, and all in the variances."""
+    rows = problem.rows
     table: dict[str, Any] = {
         "rows": rows.n_rows,
         "features": rows.n_features,
@@ -148,7 +162,25 @@ def _rows(problem: Problem) -> dict[str, Any]:
         "type": rows.dtype.name,
         "variances": digest(problem.variance),
     }
-    for name, start in (("first rows", 0), ("last rows", rows.n_rows - few)):
-        table[name] = digest(rows.take(np.arange(start, start + few)))
+    table |= {name: _digest_of(rows, numbers) for name, numbers in _compared(rows).items()}
     known = {"weights": rows.sample_weight, "labels": problem.labels, "noise": problem.noise}
     return table | {name: None if values is None else digest(values) for name, values in known.items()}
+
+
+def _compared(rows: Source) -> dict[str, IntArray]:
+    """Return the numbers of the rows whose values are compared, the same whatever the rows lie in."""
+    n, few = rows.n_rows, _LOOKED_AT
+    if n * rows.n_features <= _ALL or n <= few:
+        return {"values": np.arange(n)}
+    first, between, last = np.arange(few), np.arange(few) * n // few, np.arange(n - few, n)
+    return {"first rows": first, "last rows": last, "rows between": between}
+
+
+def _digest_of(rows: Source, numbers: IntArray) -> str:
+    """Return a digest of the values of some rows, which are taken a few at a time."""
+    step = max(_AT_ONCE // rows.n_features, 1)
+    digests = []
+    for start in range(0, len(numbers), step):
+        X = rows.take(numbers[start : start + step])
+        digests.append(digest(np.where(np.isnan(X), np.nan, X) if rows.incomplete else X))  # one kind of NaN
+    return digest(np.array(digests))

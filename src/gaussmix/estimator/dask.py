@@ -16,6 +16,11 @@ from gaussmix.executor import Serial
 from gaussmix.source import as_source
 
 
+def features(estimator: Any, X: Any, sample_weight: Any) -> Any:
+    """Return what ``evaluated`` takes of a collection that an estimator was fitted on: not its column of weights."""
+    return X.drop(columns=sample_weight) if isinstance(sample_weight, str) else X
+
+
 def evaluated(estimator: Any, function: Callable[..., Any], X: Any) -> Any:
     """Return a Dask array of the values of a function for each row: nothing is computed yet.
 

@@ -31,8 +31,10 @@ class Diagnosed:
         Parameters
         ----------
         X : array-like, dataframe, path or Source, of shape (n, D)
-            Best the rows of the fit. Missing values are drawn from the mixture, given the observed ones.
-        sample_weight : array-like of shape (n,), optional
+            Best the rows of the fit; of many, a sample is read. Missing values are drawn from the mixture, given the
+            observed ones.
+        sample_weight : array-like of shape (n,) or str, optional
+            As in ``fit``.
 
         Returns
         -------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
+from copy import copy, deepcopy
 from importlib import import_module
 from typing import Any, Self
 
@@ -20,7 +20,8 @@ ENGINES: dict[str, str] = {
 """The module that serves the collections of a package whose rows stay where they are, by the name of that package.
 
 It has ``executor(local) -> Executor`` for a source of that ``engine``, and ``evaluated(estimator, function, X)``,
-which gives the values of a function of ``model.evaluate`` for each row of a collection, as such a collection.
+which gives the values of a function of ``model.evaluate`` for each row of a collection, as such a collection; and
+``features(estimator, X, sample_weight)``, which leaves out the column of weights that a fit was given.
 """
 
 
@@ -69,9 +70,27 @@ def executing(n_jobs: int | None, executor: Any = None) -> Iterator[Executor]:
 
 
 class SharedExecutor:
-    """Give the clones of an estimator its executor itself: connections cannot be copied."""
+    """Give the clones and copies of an estimator its executor itself: connections cannot be copied.
+
+    What is pickled has the address of the Dask scheduler in the client's place, or None where the client has none.
+    """
 
     executor: Any
+
+    def __getstate__(self) -> Any:
+        state = super().__getstate__()
+        return {**state, "executor": _portable(self.executor)}  # type: ignore[dict-item]
+
+    def __copy__(self) -> Self:
+        new = type(self).__new__(type(self))
+        vars(new).update(vars(self))
+        return new
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        new = memo[id(self)] = type(self).__new__(type(self))
+        memo[id(self.executor)] = self.executor
+        vars(new).update(deepcopy(vars(self), memo))
+        return new
 
     def __sklearn_clone__(self) -> Self:
         """Return an unfitted copy with the same executor."""
@@ -94,6 +113,14 @@ def engine_of(X: Any) -> Any:
     """Return the module that serves a collection, or None where rows are read into this process."""
     module = ENGINES.get(type(X).__module__.partition(".")[0])
     return None if module is None else import_module(module)
+
+
+def _portable(executor: Any) -> Any:
+    """Return what another process may use in an executor's place: of a client, or what holds one, the address."""
+    client = getattr(executor, "client", executor)
+    if isinstance(client, str) or not _is_dask(client):
+        return executor
+    return getattr(getattr(client, "scheduler", None), "address", None)  # a client that is closed has none
 
 
 def _is_dask(executor: Any) -> bool:

@@ -53,7 +53,7 @@ class FittedDensity(DensityMixin):
         return self._evaluated(evaluate.log_prob, X)  # type: ignore[no-any-return]
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the mean log-density per row (or unit of weight), in nats."""
+        """Return the mean log-density per row (or unit of weight), in nats; ``sample_weight`` as in ``fit``."""
         return self._evaluated(evaluate.score, X, sample_weight)  # type: ignore[no-any-return]
 
     def sample(self, n_samples: int = 1) -> tuple[Float64Array, IntArray]:

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, _fit_context
 
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.estimator.background import background_of, described
-from gaussmix.estimator.checkpoints import journal_of
+from gaussmix.estimator.checkpoints import check_checkpoint, journal_of
 from gaussmix.estimator.constraints import CONSTRAINTS
 from gaussmix.estimator.diagnosed import Diagnosed
 from gaussmix.estimator.executors import SharedExecutor, engine_of, executing
@@ -286,7 +286,7 @@ class GaussianMixture(
             any with one component.
         sample_weight : array-like of shape (N,) or str, optional
             A row of weight w counts as w rows; weights of a common factor give the same fit. Of a table, or of files
-            whose columns have names: the column that holds them, which is then no feature.
+            whose columns have names: the column that holds the weights, which is then no feature.
         noise : array-like of shape (N, D) or (N, D, D), optional
             Variances, or covariances, of the noise with which each row was measured: the mixture is that of the rows
             without noise (extreme deconvolution, Bovy, Hogg & Roweis 2011), which ``predict``, ``score`` and ``bic``
@@ -320,8 +320,9 @@ class GaussianMixture(
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
         problem = self._fit(X, sample_weight, y)
-        if engine_of(X) is not None:  # rows that stay where they are keep their labels beside them
-            return self.predict(X)
+        engine = engine_of(X)
+        if engine is not None:  # rows that stay where they are keep their labels beside them
+            return self.predict(engine.features(self, X, sample_weight))
         labels: IntArray = evaluate.predict(self._density, problem.rows, problem.executor)
         return labels
 
@@ -350,6 +351,7 @@ class GaussianMixture(
 
     def _fit(self, X: Any, sample_weight: Any, y: Any, noise: Any = None, *, resume: bool = False) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
+        check_checkpoint(self, resume=resume)
         with features_kept_on_error(self), np.errstate(under="ignore"):
             source = component_source(self, X, sample_weight, missing=True, sparse=True)
             family = family_of(self, source)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from gaussmix.covariance import CovarianceFamily
 from gaussmix.estimator.cell_search import CellSearch, cells_of, criteria_of, limits_of
 from gaussmix.estimator.cells import seed_of
+from gaussmix.estimator.checkpoints import check_checkpoint
 from gaussmix.estimator.executors import SharedExecutor, executing
 from gaussmix.estimator.families import families_of, named, searched_families
 from gaussmix.estimator.gaussian_attributes import set_fitted
@@ -201,8 +202,9 @@ class GaussianMixtureSearch(SharedExecutor, DensityMixin, BaseEstimator):
         X : array-like, dataframe, path or Source, of shape (N, D)
             Rows, as for ``GaussianMixture``. NaN is a value missing at random.
         y : ignored
-        sample_weight : array-like of shape (N,), optional
-            A row of weight w counts as w rows.
+        sample_weight : array-like of shape (N,) or str, optional
+            A row of weight w counts as w rows. Of a table, or of files whose columns have names: the column that
+            holds the weights, which is then no feature.
         resume : bool, default=False
             Go on from ``checkpoint``, if the file is there, and otherwise begin anew. The time budget begins anew.
 
@@ -225,9 +227,14 @@ class GaussianMixtureSearch(SharedExecutor, DensityMixin, BaseEstimator):
         self._fit(X, sample_weight, resume=resume)
         return self
 
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
-        """Fit, and return the best mixture's most probable component of each row, shape (N,)."""
-        labels: IntArray = self.fit(X, y, sample_weight).predict(X)
+        """Fit, and return the best mixture's most probable component of each row, shape (N,).
+
+        Parameters as in ``fit``.
+        """
+        source = self._fit(X, sample_weight)
+        labels: IntArray = self.best_estimator_.predict(source)
         return labels
 
     def results_frame(self) -> Any:
@@ -257,7 +264,7 @@ class GaussianMixtureSearch(SharedExecutor, DensityMixin, BaseEstimator):
         return self.best_estimator_.score_samples(source)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the mean log-density per row (or unit of weight), in nats."""
+        """Return the mean log-density per row (or unit of weight), in nats; ``sample_weight`` as in ``fit``."""
         source = self._checked(X, sample_weight)
         return self.best_estimator_.score(source)
 
@@ -302,7 +309,8 @@ class GaussianMixtureSearch(SharedExecutor, DensityMixin, BaseEstimator):
             Data sets drawn from K components, on each of which both models are fitted.
         level : float
             The tests end with the first whose p-value is above it.
-        sample_weight : array-like of shape (N,), optional
+        sample_weight : array-like of shape (N,) or str, optional
+            As in ``fit``.
 
         Returns
         -------
@@ -332,6 +340,7 @@ class GaussianMixtureSearch(SharedExecutor, DensityMixin, BaseEstimator):
 
     def _fit(self, X: Any, sample_weight: Any, *, resume: bool = False) -> Source:
         """Search and set all attributes, or raise and change nothing."""
+        check_checkpoint(self, resume=resume)
         criteria = criteria_of(self.criterion)
         self._seed = self._entropy()
         with features_kept_on_error(self):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from functools import partial, singledispatch
+import json
+from contextvars import ContextVar
+from copyreg import dispatch_table
+from functools import singledispatch
+from types import CodeType, ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +19,10 @@ from gaussmix.linalg import is_sparse
 from gaussmix.model import Mixture
 
 _SHORT: Final = 16  # characters of a digest, enough to tell two apart
+
+
+_open: ContextVar[tuple[int, ...]] = ContextVar("_open", default=())
+"""The functions and objects that are being described, by their ids: one may lead back to itself."""
 
 
 @singledispatch
@@ -31,9 +39,13 @@ def described(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         fields = dataclasses.fields(value)
         return [_name(value), {field.name: described(getattr(value, field.name)) for field in fields}]
-    if callable(value):
-        return _function(value)
-    raise ParameterError(f"a parameter of {_name(value)} cannot be told from others: set checkpoint=None")
+    if id(value) in _open.get():
+        return "itself"
+    within = _open.set((*_open.get(), id(value)))
+    try:
+        return _function(value) if hasattr(value, "__code__") else _object(value)
+    finally:
+        _open.reset(within)
 
 
 @described.register(type(None))
@@ -71,7 +83,43 @@ def _sequence(values: Any) -> Any:
 @described.register(np.random.RandomState)
 @described.register(np.random.Generator)
 def _generator(generator: Any) -> Any:
+    if _open.get() and generator is not np.random.mtrand._rand:  # the one that all share has no seed anyhow
+        raise ParameterError(
+            f"a {_name(generator)} within a parameter has moved on when a fit is resumed: give that a seed, or set "
+            "checkpoint=None"
+        )
     return _name(generator)  # where it stands is in the record of each run
+
+
+@described.register(type)
+def _class(kind: Any) -> Any:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+@described.register(ModuleType)
+def _module(module: Any) -> Any:
+    return module.__name__
+
+
+@described.register(bytes)
+@described.register(complex)
+@described.register(type(...))
+def _constant(value: Any) -> Any:
+    return repr(value)
+
+
+@described.register(set)
+@described.register(frozenset)
+def _set(values: Any) -> Any:
+    return sorted(
+        json.dumps(described(value)) for value in values
+    )  # their own order differs between processes
+
+
+@described.register(CodeType)
+def _code(code: Any) -> Any:
+    """Return what a code does: its bytes, constants, codes within, and the names that it looks up."""
+    return [hashlib.sha256(code.co_code).hexdigest(), list(code.co_names), [*map(described, code.co_consts)]]
 
 
 @described.register(Mixture)
@@ -91,20 +139,53 @@ def _family(family: Any) -> Any:
 
 
 def _function(function: Any) -> Any:
-    """Return what a function does: its name, its code, and what it has taken along."""
-    if isinstance(function, partial):
-        return ["partial", *map(described, (function.func, function.args, function.keywords))]
-    code = getattr(function, "__code__", None)
-    if code is None:  # an object that can be called, or a function of C
-        return [
-            _name(function),
-            getattr(function, "__qualname__", None),
-            described(getattr(function, "__dict__", {})),
-        ]
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    constants = [repr(constant) for constant in code.co_consts if not hasattr(constant, "co_code")]
-    named = f"{function.__module__}.{function.__qualname__}"
-    return [named, hashlib.sha256(code.co_code).hexdigest()[:_SHORT], constants, described(cells)]
+    """Return what a function does: its name, and a digest of its code and of what it has taken along."""
+    parts = (
+        function.__code__,
+        function.__defaults__,
+        function.__kwdefaults__,
+        [_content(cell) for cell in function.__closure__ or ()],
+        getattr(function, "__self__", None),  # of a method
+    )
+    return [f"{function.__module__}.{function.__qualname__}", _short([described(part) for part in parts])]
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # it is filled later
+        return None
+
+
+def _object(value: Any) -> Any:
+    """Return what an object is made of, as it would be pickled: its class and what it holds.
+
+    Nothing is pickled, or ever unpickled.
+    """
+    try:
+        known = dispatch_table.get(type(value))
+        reduced = value.__reduce_ex__(4) if known is None else known(value)
+    except TypeError:
+        raise ParameterError(
+            f"a parameter of {_name(value)} cannot be told from others: set checkpoint=None"
+        ) from None
+    if isinstance(reduced, str):  # a function of C
+        return [_name(value), f"{getattr(value, '__module__', None)}.{reduced}"]
+    make, made_of, state, *items = (*reduced, None)[: max(len(reduced), 3)]
+    if isinstance(state, tuple) and object.__getstate__(value) is None:
+        state = [part for part in state if not isinstance(part, int)]  # classes of C may count their calls
+    called = type(value).__call__ if callable(value) else None
+    parts = (
+        *map(described, (make, made_of, state)),
+        *(None if part is None or callable(part) else described(list(part)) for part in items),
+        described(called) if hasattr(called, "__code__") else None,
+    )
+    return [_name(value), _short(parts)]
+
+
+def _short(description: Any) -> str:
+    """Return a digest of what JSON holds: checkpoints are not nested deeply."""
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:_SHORT]
 
 
 def _name(value: Any) -> str:

@@ -14,8 +14,18 @@ from sklearn.utils.validation import validate_data
 from gaussmix.errors import DataError, DataTypeError
 from gaussmix.estimator.sparse import sparse_refused, sparse_source, takes_sparse
 from gaussmix.linalg import is_sparse
-from gaussmix.source import ArraySource, Source, as_source, checked, is_collection, is_path, is_table
+from gaussmix.source import (
+    ArraySource,
+    Source,
+    as_source,
+    checked,
+    column_names,
+    is_collection,
+    is_path,
+    is_table,
+)
 from gaussmix.source.array import none_to_nan
+from gaussmix.source.check import listed
 from gaussmix.source.limit import limit_in_bytes
 
 
@@ -104,7 +114,8 @@ def _source(
             reset=reset,
         )
         return checked(ArraySource(rows, sample_weight), missing=missing)
-    source = as_source(X, sample_weight=sample_weight, missing=missing, memory_limit=limit)
+    columns = None if reset else _columns_in_files(estimator, X)
+    source = as_source(X, columns=columns, sample_weight=sample_weight, missing=missing, memory_limit=limit)
     if (table or _is_matrix(X)) and hasattr(X, "shape") and not isinstance(sample_weight, str):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     else:
@@ -146,6 +157,15 @@ def features_kept_on_error(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
+def _columns_in_files(estimator: BaseEstimator, X: Any) -> list[str] | None:
+    """Return the features of a fit if they are to be found in files by their names, where other columns may be."""
+    fitted = getattr(estimator, "feature_names_in_", None)
+    if fitted is None or not is_path(X):
+        return None
+    names = column_names(X)
+    return list(fitted) if names is not None and set(fitted) <= set(names) else None
+
+
 def _check_features(estimator: BaseEstimator, source: Source, *, reset: bool) -> None:
     """Set or compare the number and names of features of a file or source."""
     names = source.feature_names
@@ -156,12 +176,18 @@ def _check_features(estimator: BaseEstimator, source: Source, *, reset: bool) ->
         elif hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
         return
+    fitted = getattr(estimator, "feature_names_in_", None)
+    if names is not None and fitted is not None and set(names) > set(fitted):
+        others = listed([name for name in names if name not in set(fitted)])
+        raise DataError(
+            f"X has columns that are no features of the fit, {others}: choose its features, as"
+            " X[list(model.feature_names_in_)]"
+        )
     if source.n_features != estimator.n_features_in_:
         raise DataError(
             f"X has {source.n_features} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input"
         )
-    fitted = getattr(estimator, "feature_names_in_", None)
     if names is not None and fitted is not None and list(names) != list(fitted):
         raise DataError(
             "The feature names should match those that were passed during fit, in the same order: "

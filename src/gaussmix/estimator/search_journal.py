@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from gaussmix.errors import ModelFormatError, ParameterError
+from gaussmix.errors import ModelFormatError
 from gaussmix.estimator.checkpoint_file import CheckpointFile
-from gaussmix.estimator.checkpoints import about_fit, check_folder, saved_at
+from gaussmix.estimator.checkpoints import about_fit, saved_at
 from gaussmix.estimator.identity import described
 from gaussmix.estimator.problem import Problem
 from gaussmix.selection import Cell, Evidence, Fitted, Outcome
@@ -139,16 +139,13 @@ def search_journal_of(
     Raises
     ------
     ParameterError
-        If ``resume`` is asked for without a checkpoint.
+        If a parameter cannot be told from others.
     CheckpointError, ModelFormatError, OSError
         If it cannot go on from what is there.
     """
     if search.checkpoint is None:
-        if resume:
-            raise ParameterError("resume=True goes on from a checkpoint: set checkpoint to its path")
         return NoSearchJournal(seed)
     path = Path(search.checkpoint)
-    check_folder(path)
     parameters = {name: getattr(search, name) for name in _PARAMETERS}
     parameters |= {name: getattr(search, name) for name, of in _ONLY_FOR.items() if of in criteria}
     about = about_fit(search, parameters, problems[0])

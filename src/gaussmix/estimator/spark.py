@@ -30,6 +30,15 @@ def executor(local: Executor) -> SparkExecutor:
     return SparkExecutor(local, spread)
 
 
+def features(estimator: Any, frame: Any, sample_weight: Any) -> Any:
+    """Return what ``evaluated`` takes of a DataFrame that an estimator was fitted on.
+
+    Features with names are found among other columns; beside a column of arrays, that of weights is left out.
+    """
+    found = hasattr(estimator, "feature_names_in_") or not isinstance(sample_weight, str)
+    return frame if found else frame.drop(sample_weight)
+
+
 def evaluated(estimator: Any, function: Callable[..., Any], frame: Any) -> Any:
     """Return a Spark DataFrame with a column of predictions added: nothing is computed yet.
 

@@ -55,7 +55,8 @@ class Streaming:
         X : array-like, dataframe, path or Source, of shape (n, D)
             Any number of rows, without missing values. A long batch is taken in several steps.
         y : Ignored
-        sample_weight : array-like of shape (n,), optional
+        sample_weight : array-like of shape (n,) or str, optional
+            As in ``fit``.
 
         Returns
         -------

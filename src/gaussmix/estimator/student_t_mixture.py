@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, _fit_context
 
 from gaussmix.covariance import CovarianceFamily, resolve_family
 from gaussmix.errors import ParameterError
-from gaussmix.estimator.checkpoints import journal_of
+from gaussmix.estimator.checkpoints import check_checkpoint, journal_of
 from gaussmix.estimator.constraints import CONSTRAINTS, Names
 from gaussmix.estimator.executors import SharedExecutor, engine_of, executing
 from gaussmix.estimator.fitted_density import Criteria
@@ -181,8 +181,9 @@ class StudentTMixture(SharedExecutor, Criteria, BaseEstimator):
         X : array-like, dataframe, path or Source, of shape (N, D)
             Rows, as in ``GaussianMixture``, without missing values.
         y : Ignored
-        sample_weight : array-like of shape (N,), optional
-            A row of weight w counts as w rows.
+        sample_weight : array-like of shape (N,) or str, optional
+            A row of weight w counts as w rows. Of a table, or of files whose columns have names: the column that
+            holds the weights, which is then no feature.
         resume : bool, default=False
             Go on from ``checkpoint``, if the file is there, and otherwise begin anew. The bits are those of a fit
             that never stopped.
@@ -208,8 +209,9 @@ class StudentTMixture(SharedExecutor, Criteria, BaseEstimator):
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> IntArray:
         """Fit, and return the most probable component of each row, shape (N,). Parameters as in ``fit``."""
         problem = self._fit(X, sample_weight)
-        if engine_of(X) is not None:  # rows that stay where they are keep their labels beside them
-            return self.predict(X)
+        engine = engine_of(X)
+        if engine is not None:  # rows that stay where they are keep their labels beside them
+            return self.predict(engine.features(self, X, sample_weight))
         labels: IntArray = evaluate.predict(self.mixture_, problem.rows, problem.executor)
         return labels
 
@@ -222,6 +224,7 @@ class StudentTMixture(SharedExecutor, Criteria, BaseEstimator):
 
     def _fit(self, X: Any, sample_weight: Any, *, resume: bool = False) -> Problem:
         """Fit and set all attributes, or raise and change nothing."""
+        check_checkpoint(self, resume=resume)
         with features_kept_on_error(self), np.errstate(under="ignore"):
             degrees = self._fixed_degrees()
             source = component_source(self, X, sample_weight)

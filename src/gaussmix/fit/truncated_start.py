@@ -193,7 +193,8 @@ def _spread_out(Z: Float64Array, weight: Float64Array, n_seeds: int, rng: np.ran
     share = mass ** (D / (D + 2)) * mean_square ** (
         D / (D + 2)
     )  # p^(D/(D+2)) integrated over a cell of this size
-    share *= (n_seeds - n_cells) / max(share.sum(), _TINY)
+    share /= share.sum() or 1.0  # it is 0 where every row is at a coarse seed
+    share *= n_seeds - n_cells
     wanted = 1 + np.floor(share).astype(np.int64)
     short = n_seeds - int(wanted.sum())
     wanted[np.argsort(np.floor(share) - share, kind="stable")[:short]] += 1

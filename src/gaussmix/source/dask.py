@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from gaussmix.errors import DataError, DataTypeError, MissingDependencyError, ParameterError
 from gaussmix.source.array import converted, served_dtype
 from gaussmix.source.base import Source
-from gaussmix.source.check import features_beside, weights_of
+from gaussmix.source.check import features_beside
 from gaussmix.source.chunks import Chunks
 from gaussmix.source.dask_graph import Graph, Key, computed, futures_of, part_of, results_of
-from gaussmix.source.finite import Unusable, examine
+from gaussmix.source.finite import Unusable, check_block, examine
 from gaussmix.source.limit import limit_in_bytes
 from gaussmix.source.stored import served
 from gaussmix.source.table import read_table
-from gaussmix.types import FloatArray, IntArray
+from gaussmix.types import Float64Array, FloatArray, IntArray
 
 _UNKNOWN: Final = "the number of columns is not known before it is computed: call compute_chunk_sizes() on it"
 
@@ -64,10 +64,10 @@ def read(
     limit = limit_in_bytes(memory_limit)
     if isinstance(sample_weight, str) and hasattr(data, "columns"):
         columns = features_beside(sample_weight, list(data.columns), columns)
-        sample_weight = weights_of(read(data[[sample_weight]], None, None, missing=False))
-    names = None
+    names, beside = None, None
     if hasattr(data, "to_dask_array") and hasattr(data, "columns"):
-        graph, keys, dtype, names = _of_frame(data, columns)
+        beside = sample_weight if isinstance(sample_weight, str) else None
+        graph, keys, dtype, names = _of_frame(data, columns, beside)
     elif hasattr(data, "rechunk"):
         if columns is not None:
             raise ParameterError(
@@ -78,7 +78,10 @@ def read(
         raise DataTypeError(
             f"X is a {type(data).__name__} of Dask: pass an array or a dataframe with rows and columns"
         )
-    chunks, incomplete = _measure(graph, keys, dtype, names, missing=missing, limit=limit)
+    chunks, incomplete, weight = _measure(
+        graph, keys, dtype, names, missing=missing, limit=limit, beside=beside
+    )
+    sample_weight = sample_weight if beside is None else weight
     return served(chunks, sample_weight, names, limit=limit, incomplete=incomplete)
 
 
@@ -108,14 +111,22 @@ def _of_array(array: Any) -> tuple[Graph, list[Key], np.dtype[Any]]:
 
 
 def _of_frame(
-    frame: Any, columns: Sequence[str] | None
+    frame: Any, columns: Sequence[str] | None, weight: str | None
 ) -> tuple[Graph, list[Key], np.dtype[Any], tuple[str, ...] | None]:
-    """Return the graph of a dataframe whose partitions were made matrices, and the keys of these."""
+    """Return the graph of a dataframe whose partitions were made matrices, and the keys of these.
+
+    Behind them are as many keys of the column of weights, if there is one.
+    """
     dask = _require_dask()
     empty, names = read_table(frame._meta, columns)
     chosen = None if names is None else list(names)
     matrix = dask.delayed(_matrix, pure=True)
-    parts = dask.optimize(*(matrix(part, chosen, empty.dtype) for part in frame.to_delayed()))
+    delayed = frame.to_delayed()
+    tasks = [matrix(part, chosen, empty.dtype) for part in delayed]
+    if weight is not None:
+        read_table(frame._meta, [weight])  # raises where it is not numeric
+        tasks += [matrix(part, [weight], np.dtype(np.float64)) for part in delayed]
+    parts = dask.optimize(*tasks)
     # the parts share one graph
     return dict(parts[0].__dask_graph__()), [part.key for part in parts], empty.dtype, names
 
@@ -132,17 +143,29 @@ def _measure(
     *,
     missing: bool,
     limit: int,
-) -> tuple[_DaskChunks, bool]:
-    """Return chunks that the user's scheduler measured and found to be finite, and whether values are missing."""
-    measured = computed(graph, [(partial(_measured, dtype=dtype, missing=missing), key) for key in keys])
+    beside: str | None,
+) -> tuple[_DaskChunks, bool, Float64Array | None]:
+    """Return chunks that the user's scheduler measured and found to be finite, and whether values are missing.
+
+    With them come the weights, if ``beside`` is their column: each chunk is computed once for both.
+    """
+    n_chunks = len(keys) if beside is None else len(keys) // 2
+    tasks: list[Any] = [(partial(_measured, dtype=dtype, missing=missing), key) for key in keys[:n_chunks]]
+    weigh = partial(_as_rows, dtype=np.dtype(np.float64))
+    results = computed(graph, tasks + [(weigh, key) for key in keys[n_chunks:]])
+    measured, weights = results[:n_chunks], results[n_chunks:]
     bounds = np.concatenate([[0], np.cumsum([n_rows for n_rows, *_ in measured], dtype=np.int64)])
     for start, (_, _, _, unusable) in zip(bounds.tolist(), measured, strict=False):
         if unusable is not None:
             raise unusable.error(start, names)
     if bounds[-1] == 0:
         raise DataError("X has 0 rows: at least one is needed")
-    chunks = _DaskChunks(bounds, measured[0][1], dtype, limit, graph=graph, keys=keys)
-    return chunks, any(absent for _, _, absent, _ in measured)
+    weight = None
+    if beside is not None:
+        check_block(column := np.concatenate(weights), 0, [beside], missing=False)
+        weight = column[:, 0]
+    chunks = _DaskChunks(bounds, measured[0][1], dtype, limit, graph=graph, keys=keys[:n_chunks])
+    return chunks, any(absent for _, _, absent, _ in measured), weight
 
 
 def _measured(chunk: Any, *, dtype: np.dtype[Any], missing: bool) -> tuple[int, int, bool, Unusable | None]:

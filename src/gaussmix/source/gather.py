@@ -169,7 +169,7 @@ class Gathered:
             self._spill.append(self._matrix.rows())
             self._matrix = None
         if self._spill is not None and self.incomplete:
-            raise DataError(too_large_to_fill_in("values here or in rows before", self._limit))
+            raise DataError(too_large_to_fill_in(self._limit, what="values here or in rows before"))
         target = self._spill if self._matrix is None else self._matrix
         if target is not None:
             target.append(X)

@@ -28,7 +28,8 @@ def limit_in_bytes(memory_limit: int | str | None) -> int:
     Parameters
     ----------
     memory_limit : int, str or None
-        Bytes, or a number with a unit: kB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024).
+        Bytes, also as text, or a number with a unit: kB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers
+        of 1024).
         None for a quarter of the memory that this process may use.
 
     Returns
@@ -43,8 +44,8 @@ def limit_in_bytes(memory_limit: int | str | None) -> int:
 
     Examples
     --------
-    >>> limit_in_bytes("2GiB"), limit_in_bytes("500 MB")
-    (2147483648, 500000000)
+    >>> limit_in_bytes("2GiB"), limit_in_bytes("500 MB"), limit_in_bytes("10000")
+    (2147483648, 500000000, 10000)
     """
     if memory_limit is None:
         return max(1, process_memory() // _SHARE)
@@ -62,6 +63,8 @@ def limit_in_bytes(memory_limit: int | str | None) -> int:
 def _n_bytes(memory_limit: object) -> int:
     """Return the bytes that a number or text stands for; 0 for all else."""
     if isinstance(memory_limit, str):
+        if memory_limit.strip().isdecimal():
+            return int(memory_limit)
         found = _TEXT.fullmatch(memory_limit)
         return 0 if found is None else int(float(found[1]) * _unit(found[2], found[3]))
     if isinstance(memory_limit, bool) or not isinstance(memory_limit, Real):
@@ -82,19 +85,23 @@ def exceeds(n_rows: int, n_features: int, limit: int) -> bool:
     return n_rows * n_features * _VALUE_BYTES > limit
 
 
-def too_large_to_fill_in(what: str, limit: int) -> str:
+def too_large_to_fill_in(limit: int, at: str | None = None, what: str = "values") -> str:
     """Return the sentence that refuses missing values in rows that do not fit into memory.
 
     Parameters
     ----------
-    what : str
-        What is missing, in the plural: "values".
     limit : int
         Bytes that the rows may take.
+    at : str, optional
+        Where the first missing value stands, if that is known: "row 17, column 'x2'".
+    what : str
+        What is missing, if not, in the plural.
     """
+    missing = f"{what} are missing (NaN)" if at is None else f"{at} is NaN (a missing value)"
+    counted = "" if at is None else " (rows count from 0)"
     return (
-        f"{what} are missing (NaN), and rows with missing values must fit into memory, where they may take"
-        f" {in_units(limit)}: raise memory_limit, or fill in finite values"
+        f"{missing}, and rows with missing values must fit into memory, where they may take {in_units(limit)}:"
+        f" raise memory_limit, or fill in finite values{counted}"
     )
 
 

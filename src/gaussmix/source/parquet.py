@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from pathlib import Path
+from itertools import accumulate, groupby
 from typing import Any
 
 import numpy as np
 
-from gaussmix.errors import DataError
-from gaussmix.source.arrow import batch_rows, matrix_blocks
+from gaussmix.source.arrow import batch_rows
 from gaussmix.source.contents import Opened
-from gaussmix.source.files import open_parquet
+from gaussmix.source.parquet_cursors import CURSORS
 from gaussmix.source.raw import NamedFile
 from gaussmix.source.runs import taken_by_runs
 from gaussmix.source.stored import Storage
@@ -29,11 +27,14 @@ class RowGroup:
     home : NamedFile
     index : int
     n_rows : int
+    first : int
+        Number of its first row in the file.
     """
 
     home: NamedFile
     index: int
     n_rows: int
+    first: int
 
 
 class ParquetRows(Storage):
@@ -64,7 +65,11 @@ class ParquetRows(Storage):
         groups: list[RowGroup] = []
         for file in files:
             home = NamedFile(str(file.path.absolute()), str(file.path), file.stamp)
-            groups.extend(RowGroup(home, index, n) for index, n in enumerate(file.contents.groups or ()))
+            counts = file.contents.groups or ()
+            firsts = accumulate(counts, initial=0)
+            groups.extend(
+                RowGroup(home, index, *run) for index, run in enumerate(zip(counts, firsts, strict=False))
+            )
         contents = files[0].contents
         return cls(groups, contents.names or (), contents.dtype)
 
@@ -74,9 +79,14 @@ class ParquetRows(Storage):
         done = 0
         for home, same_file in groupby(self.parts(start, stop), lambda part: self.groups[part[0]].home):
             parts = list(same_file)
-            begin, skipped = done, parts[0][1].start
+            begin, group = done, self.groups[parts[0][0]]
             done += sum(run.stop - run.start for _, run in parts)
-            self._read_into(X[begin:done], home, [self.groups[index].index for index, _ in parts], skipped)
+            start = group.first + parts[0][1].start
+            with (
+                home.descriptor(),  # which sees to it that the file is the same as before
+                CURSORS.near(home, self.names, group=group.index, first=group.first, start=start) as cursor,
+            ):
+                cursor.read_into(X[begin:done], start)
         return X
 
     def take(self, rows: IntArray) -> FloatArray:
@@ -94,26 +104,4 @@ class ParquetRows(Storage):
     def located(self, row: int) -> tuple[str, int]:
         index, run = next(self.parts(row, row + 1))
         group = self.groups[index]
-        before = (
-            other.n_rows for other in self.groups if other.home == group.home and other.index < group.index
-        )
-        return group.home.name, run.start + sum(before)
-
-    def _read_into(self, out: FloatArray, home: NamedFile, groups: list[int], skipped: int) -> None:
-        """Fill ``out`` with rows of one file, from some row groups without their first rows."""
-        at = -skipped
-        with home.descriptor():  # which sees to it that the file is the same as before
-            for X in self._blocks(home, groups):
-                start, stop = max(at, 0), min(at + len(X), len(out))
-                if start < stop:
-                    out[start:stop] = X[start - at : stop - at]
-                at += len(X)
-                if at >= len(out):
-                    return
-        raise DataError(f"{home.name}: there are fewer rows than the file says: write it again")
-
-    def _blocks(self, home: NamedFile, groups: list[int]) -> Iterator[FloatArray]:
-        with open_parquet(Path(home.path)) as (file, content):
-            size = batch_rows(self.n_features)
-            batches = file.iter_batches(batch_size=size, row_groups=groups, columns=list(self.names))
-            yield from matrix_blocks(file.schema_arrow, batches, self.names, content.forget)
+        return group.home.name, group.first + run.start

@@ -8,7 +8,8 @@ than a pass over so few rows in memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final
@@ -30,7 +31,7 @@ COLLECTED_VALUES = (
     1 << 25
 )  # of rows that are brought to the driver: 256 MiB, of the 1 GB that Spark lets it collect
 _TASKS: Final = 4  # for each core, in which rows are read: one that is lost is not much work
-_PART: Final = "gaussmix_partition"
+_NUMBER: Final = "gaussmix_row"  # a column of this name, of the numbers of rows
 
 __all__ = ["SparkSource", "feature_columns", "read", "spread"]
 
@@ -75,14 +76,17 @@ def read(
     with worker_errors():
         weight_column = sample_weight if isinstance(sample_weight, str) else None
         selected, layout, names = _selected(data, columns, weight_column)
-        n_rows = selected.count()
-        if n_rows == 0:
-            raise DataError("X has 0 rows: at least one is needed")
-        if n_rows * layout.n_features <= COLLECTED_VALUES and not exceeds(n_rows, layout.n_features, limit):
-            X, weight = _collected(selected, layout)
-            given: Any = sample_weight if weight_column is None else weight
-            return checked(ArraySource(X, given, names), missing=missing)
-        source, rows = _packed(selected, layout, names)
+        with _evaluated_once(data, selected):
+            n_rows = selected.count()
+            if n_rows == 0:
+                raise DataError("X has 0 rows: at least one is needed")
+            if n_rows * layout.n_features <= COLLECTED_VALUES and not exceeds(
+                n_rows, layout.n_features, limit
+            ):
+                X, weight = _collected(selected, layout)
+                given: Any = sample_weight if weight_column is None else weight
+                return checked(ArraySource(X, given, names), missing=missing)
+            source, rows = _packed(selected, layout, names)
         _require_finite(rows, source.starts, names, layout.dtype)
         source = replace(source, exceeds_memory=exceeds(source.n_rows, layout.n_features, limit))
         if weight_column is not None:
@@ -90,6 +94,20 @@ def read(
             collect(source.packed.frame, Take(layout, source.starts, "weight"), weight)
             return replace(source, sample_weight=check_sample_weight(weight, source.n_rows))
         return source if sample_weight is None else source.with_weight(sample_weight)
+
+
+@contextmanager
+def _evaluated_once(data: Any, selected: Any) -> Iterator[None]:
+    """Have Spark keep the rows while they are counted and then read, unless it keeps those of the user."""
+    kept = data.storageLevel
+    if kept.useMemory or kept.useDisk:
+        yield
+        return
+    selected.persist()
+    try:
+        yield
+    finally:
+        selected.unpersist()
 
 
 def _collected(selected: Any, layout: Layout) -> tuple[FloatArray, Float64Array | None]:
@@ -137,7 +155,8 @@ def _selected(
         n_features = 1 if first is None else max(1, first[0])
     weights = [] if weight is None else [column_of(weight).cast("double")]
     layout = Layout(dtype, n_features, weight is not None)
-    selected = data.select(*features, *weights, functions.spark_partition_id().alias(_PART))
+    # Not the number of the partition: for rows that it holds itself, Spark takes 0 for all, and divides them later.
+    selected = data.select(*features, *weights, functions.monotonically_increasing_id().alias(_NUMBER))
     return _in_few_tasks(selected), layout, None if array else tuple(names)
 
 

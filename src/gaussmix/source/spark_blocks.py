@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from gaussmix.errors import DataError, MissingDependencyError, ParameterError
+from gaussmix.errors import DataError, MissingDependencyError, ParameterError, ResourceLimitError
 from gaussmix.source.array import ArrayPartition
 from gaussmix.source.base import Partition, Source, row_runs
 from gaussmix.source.check import check_sample_weight
@@ -37,22 +37,28 @@ class Stored:
         What it was made from, and is made from again where a worker is lost.
     files : Files, optional
         Of the groups whose numbers it has: removed with it.
+
+    Attributes
+    ----------
+    made : threading.Event
+        Set when Spark is first asked for the rows.
     """
 
     def __init__(self, frame: Any, above: Stored | None = None, files: Files | None = None) -> None:
         self.frame = frame
         self.above = above
-        weakref.finalize(self, _start, frame, files).atexit = False
+        self.made = threading.Event()
+        weakref.finalize(self, _start, frame, files, self.made).atexit = False
 
 
-def _start(frame: Any, files: Files | None) -> None:
+def _start(*stored: Any) -> None:
     with suppress(RuntimeError):  # this process ends
-        threading.Thread(target=_forget, args=[frame, files], daemon=True).start()
+        threading.Thread(target=_forget, args=stored, daemon=True).start()
 
 
-def _forget(frame: Any, files: Files | None) -> None:
+def _forget(frame: Any, files: Files | None, made: threading.Event) -> None:
     with suppress(Exception):  # the session may have ended
-        if files is not None:
+        if files is not None and made.is_set():
             frame.mapInArrow(Forget(files), KEPT).collect()
         frame.unpersist()
 
@@ -113,6 +119,7 @@ class SparkPartitions(Sequence[SparkPartition]):
 
         ``schema`` has two columns; the first holds numbers of at least 0.
         """
+        self.kept.made.set()
         with worker_errors():
             rows = self._groups(self.kept.frame, "group").mapInArrow(
                 WhereKept(function, self.files, schema), schema
@@ -274,3 +281,9 @@ def worker_errors() -> Iterator[None]:
         if not said:
             raise
         raise DataError(message.partition("\n")[0]) from None
+    except Exception as error:
+        if "spark.driver.maxResultSize" not in str(error):
+            raise
+        raise ResourceLimitError(
+            "the rows to collect are larger than spark.driver.maxResultSize: raise it, or set it to 0"
+        ) from None

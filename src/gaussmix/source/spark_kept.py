@@ -10,12 +10,12 @@ that comes to run on another machine finds no file, says so, and its group is ha
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final
 
 import numpy as np
@@ -30,7 +30,8 @@ KEPT: Final = "group long"
 class Files:
     """Name the files of one source on the machines of workers, each with one group of blocks.
 
-    They lie in folders that Spark removes when the application ends.
+    They lie in folders that Spark makes for its workers, and removes when the application ends. A worker that has
+    none keeps nothing: its groups are handed over in each pass.
 
     Attributes
     ----------
@@ -51,18 +52,27 @@ class Files:
         """How many blocks all files hold."""
         return -(-self.blocks.n_rows // self.blocks.block_rows)
 
-    def path(self, group: int) -> Path:
+    def path(self, group: int) -> Path | None:
         """Return where the file of a group is on this machine."""
-        folders = os.environ.get("SPARK_LOCAL_DIRS", tempfile.gettempdir()).split(",")
-        return Path(folders[group % len(folders)]) / f"gaussmix-{self.name}-{group}"
+        folders = list(filter(None, os.environ.get("SPARK_LOCAL_DIRS", "").split(",")))
+        return Path(folders[group % len(folders)]) / f"gaussmix-{self.name}-{group}" if folders else None
+
+    def has(self, group: int) -> bool:
+        """Return whether the file of a group is on this machine, whole."""
+        path = self.path(group)
+        with suppress(OSError):
+            return path is not None and path.stat().st_size == self._n_rows(group) * self._itemsize
+        return False
 
     def write(self, group: int, partitions: Iterable[ArrayPartition]) -> None:
-        """Write a group's rows, behind each block its weights."""
+        """Write a group's rows, behind each block its weights; for this user only."""
         path = self.path(group)
+        if path is None:
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        temporary = path.with_name(f"{path.name}.{token_hex(8)}")
         try:
-            with temporary.open("wb") as file:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 for X, weight in (partition.load() for partition in partitions):
                     X.tofile(file)
                     if weight is not None:
@@ -72,15 +82,27 @@ class Files:
             temporary.unlink(missing_ok=True)
             raise
 
+    @property
+    def _itemsize(self) -> int:
+        return self.blocks.layout.record.itemsize
+
+    def _n_rows(self, group: int) -> int:
+        size = self.group * self.blocks.block_rows
+        return min(size, self.blocks.n_rows - group * size)
+
     def read(self, group: int, begin: int, end: int) -> Iterator[tuple[int, ArrayPartition]]:
         """Yield the blocks of a group that lie in ``begin`` to ``end``, each with its number."""
         layout, n_rows, size = self.blocks.layout, self.blocks.n_rows, self.blocks.block_rows
         first = group * self.group
-        with self.path(group).open("rb") as file:
+        path = self.path(group)
+        assert path is not None  # has(group)
+        with path.open("rb") as file:
             for block in range(max(first, begin), min(first + self.group, end)):
-                file.seek((block - first) * size * layout.record.itemsize)
+                file.seek((block - first) * size * self._itemsize)
                 count = min(size, n_rows - block * size)
-                X = np.fromfile(file, layout.dtype, count * layout.n_features).reshape(count, -1)
+                X = np.fromfile(file, layout.dtype, count * layout.n_features).reshape(
+                    count, layout.n_features
+                )
                 weight = np.fromfile(file, np.float64, count) if layout.weighted else None
                 yield block, ArrayPartition(X, weight, layout.dtype)
 
@@ -105,8 +127,10 @@ class Forget:
 
     def __call__(self, batches: Batches) -> Iterator[Any]:
         for group in _groups(batches):
-            with suppress(OSError):
-                self.files.path(group).unlink()
+            path = self.files.path(group)
+            if path is not None:
+                with suppress(OSError):
+                    path.unlink()
             yield one_row(KEPT, [group])
 
 
@@ -161,7 +185,7 @@ class WhereKept:
 
     def __call__(self, batches: Batches) -> Iterator[Any]:
         for group in _groups(batches):
-            if self.files.path(group).exists():
+            if self.files.has(group):
                 yield from self.function(iter([one_row(KEPT, [group])]))
             else:
                 yield one_row(self.schema, [-1 - group, None])

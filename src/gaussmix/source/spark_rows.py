@@ -21,7 +21,7 @@ from gaussmix.source.array import ArrayPartition
 from gaussmix.source.finite import examine
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
-PACKED: Final = "part int, first long, n_rows long, bad_row long, bad_column int, bad double, records binary"
+PACKED: Final = "part long, first long, n_rows long, bad_row long, bad_column int, bad double, records binary"
 CUT: Final = "place long, block long, first long, records binary"
 TAKEN: Final = "first long, records binary"
 _PIECE_BYTES: Final = 1 << 22  # of one value of bytes: 4 MiB, as much as Spark caches in one batch
@@ -82,10 +82,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class Pack:
-    """Pack the columns of rows into records, those of each Spark partition by themselves.
+    """Pack the columns of rows into records, those of each part by themselves.
 
-    Behind the columns is the number of the partition. Rows of several come one after the other, since Spark is asked
-    to read them in few tasks. The first value that is not finite is noted.
+    Behind the columns are the numbers that Spark gives the rows. A part holds rows that are numbered one after the
+    other, of one Spark partition or some of its rows: several follow, since Spark is asked to read them in few tasks.
+    The first value that is not finite is noted.
     """
 
     layout: Layout
@@ -100,13 +101,20 @@ class Pack:
 
 
 def parts_of(batches: Batches) -> Iterator[tuple[int, Any]]:
-    """Yield the same rows as batches of one Spark partition each, with its number, which was the last column."""
+    """Yield the same rows as batches of one part each, with its first row's number, without the numbers.
+
+    In the order of these numbers, parts are in the order of ``DataFrame.collect()``.
+    """
+    part = following = -1
     for batch in batches:
-        part = batch.column(batch.num_columns - 1).to_numpy()
+        number = batch.column(batch.num_columns - 1).to_numpy()
         rows = batch.select(list(range(batch.num_columns - 1)))
-        if len(part):
-            for start, end in pairwise([0, *(np.flatnonzero(np.diff(part)) + 1), len(part)]):
-                yield int(part[start]), rows.slice(start, end - start)
+        if len(number):
+            for start, end in pairwise([0, *(np.flatnonzero(np.diff(number) != 1) + 1), len(number)]):
+                if number[start] != following:
+                    part = int(number[start])
+                following = int(number[end - 1]) + 1
+                yield part, rows.slice(start, end - start)
 
 
 def read_batch(batch: Any, layout: Layout) -> tuple[FloatArray, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from gaussmix.errors import DataError
 from gaussmix.source.array import ArrayPartition
 from gaussmix.source.base import Partition, Source, row_runs
-from gaussmix.source.check import check_sample_weight
+from gaussmix.source.check import check_sample_weight, place
 from gaussmix.source.finite import check_values, examine
 from gaussmix.source.limit import exceeds, too_large_to_fill_in
 from gaussmix.types import Float64Array, FloatArray, IntArray
@@ -133,8 +133,9 @@ class FirstReading:
             name, row = storage.located(int(rows[unusable.row]))
             error = replace(unusable, row=row).error(0, self.names)
         elif absent and self.limit is not None:
-            name, _ = storage.located(int(rows[int(np.isnan(X).any(axis=1).argmax())]))
-            error = DataError(too_large_to_fill_in("values", self.limit))
+            first, column = divmod(int(np.isnan(X).argmax()), X.shape[1])
+            name, row = storage.located(int(rows[first]))
+            error = DataError(too_large_to_fill_in(self.limit, place(row, column, self.names)))
         else:
             return
         raise DataError(f"{name}: {error}") if name else error
@@ -259,7 +260,7 @@ def served(
     """
     too_large = exceeds(int(storage.bounds[-1]), storage.n_features, limit)
     if incomplete and too_large:
-        raise DataError(too_large_to_fill_in("values", limit))
+        raise DataError(too_large_to_fill_in(limit))
     return StoredSource(storage, sample_weight, names, incomplete, too_large)
 
 
