@@ -233,7 +233,9 @@ def test_missing_values_of_rows_beyond_the_limit_are_refused(path):
     values[7, 1] = np.nan
     written(path, x=values)
     source = as_source(path, missing=True, memory_limit=100)
-    with pytest.raises(DataError, match=r"x\.h5: values .*may take 100 bytes: raise memory_limit"):
+    with pytest.raises(
+        DataError, match=r"x\.h5: row 7, column 1 is NaN .*may take 100 bytes: raise memory_limit"
+    ):
         rows_of(source)
     source = as_source(path, missing=True)
     assert source.incomplete

@@ -177,7 +177,9 @@ def test_missing_values_of_rows_beyond_the_limit_are_refused(path):
     values[7, 1] = np.nan
     for data in (path, written(path, values)):
         source = as_source(data, missing=True, memory_limit=100)
-        with pytest.raises(DataError, match=r"x\.zarr: values .*may take 100 bytes: raise memory_limit"):
+        with pytest.raises(
+            DataError, match=r"x\.zarr: row 7, column 1 is NaN .*take 100 bytes: raise memory_limit"
+        ):
             rows_of(source)
     assert as_source(path, missing=True).incomplete
 

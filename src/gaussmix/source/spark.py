@@ -80,9 +80,8 @@ def read(
             n_rows = selected.count()
             if n_rows == 0:
                 raise DataError("X has 0 rows: at least one is needed")
-            if n_rows * layout.n_features <= COLLECTED_VALUES and not exceeds(
-                n_rows, layout.n_features, limit
-            ):
+            few = n_rows * layout.n_features <= COLLECTED_VALUES
+            if few and not exceeds(n_rows, layout.n_features, limit):
                 X, weight = _collected(selected, layout)
                 given: Any = sample_weight if weight_column is None else weight
                 return checked(ArraySource(X, given, names), missing=missing)
@@ -112,9 +111,8 @@ def _evaluated_once(data: Any, selected: Any) -> Iterator[None]:
 
 def _collected(selected: Any, layout: Layout) -> tuple[FloatArray, Float64Array | None]:
     """Return all rows and their weights, brought here without Python's help on the workers."""
-    batches = sorted(
-        parts_of(selected.toArrow().to_batches()), key=itemgetter(0)
-    )  # stable: in each, as they come
+    # Stable: the batches of a part stay as they come.
+    batches = sorted(parts_of(selected.toArrow().to_batches()), key=itemgetter(0))
     n_rows = sum(batch.num_rows for _, batch in batches)
     X = np.empty((n_rows, layout.n_features), layout.dtype)
     weight = np.empty(n_rows) if layout.weighted else None

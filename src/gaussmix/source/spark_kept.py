@@ -100,11 +100,9 @@ class Files:
             for block in range(max(first, begin), min(first + self.group, end)):
                 file.seek((block - first) * size * self._itemsize)
                 count = min(size, n_rows - block * size)
-                X = np.fromfile(file, layout.dtype, count * layout.n_features).reshape(
-                    count, layout.n_features
-                )
+                values = np.fromfile(file, layout.dtype, count * layout.n_features)
                 weight = np.fromfile(file, np.float64, count) if layout.weighted else None
-                yield block, ArrayPartition(X, weight, layout.dtype)
+                yield block, ArrayPartition(values.reshape(count, layout.n_features), weight, layout.dtype)
 
 
 @dataclass(frozen=True)
