@@ -27,9 +27,8 @@ from gaussmix.source.spark_blocks import SparkSource, Stored, collect, spread, w
 from gaussmix.source.spark_rows import PACKED, Layout, Pack, Take, parts_of, read_batch
 from gaussmix.types import Float64Array, FloatArray
 
-COLLECTED_VALUES = (
-    1 << 25
-)  # of rows that are brought to the driver: 256 MiB, of the 1 GB that Spark lets it collect
+# Of rows that are brought to the driver: 256 MiB, of the 1 GB that Spark lets it collect.
+COLLECTED_VALUES = 1 << 25
 _TASKS: Final = 4  # for each core, in which rows are read: one that is lost is not much work
 _NUMBER: Final = "gaussmix_row"  # a column of this name, of the numbers of rows
 
@@ -133,7 +132,7 @@ def _packed(selected: Any, layout: Layout, names: tuple[str, ...] | None) -> tup
     rows = packed.drop("records").collect()
     rows.sort(key=lambda row: (row.part, row.first))
     starts, n_rows = _starts(rows)
-    parallel = _parallel(selected.sparkSession, len(starts))
+    parallel = _cores(selected.sparkSession) or max(1, len(starts))
     return SparkSource(Stored(packed), layout, starts, parallel, n_rows, names), rows
 
 
@@ -160,8 +159,8 @@ def _selected(
 
 def _in_few_tasks(frame: Any) -> Any:
     """Return the same rows, to be read in few tasks however many partitions they lie in: each takes its time."""
-    context = getattr(frame.sparkSession, "sparkContext", None)
-    return frame if context is None else frame.coalesce(_TASKS * context.defaultParallelism)
+    cores = _cores(frame.sparkSession)
+    return frame if cores is None else frame.coalesce(_TASKS * cores)
 
 
 def feature_columns(data: Any, names: Sequence[str] | None, n_features: int) -> list[Any]:
@@ -243,7 +242,7 @@ def _require_finite(
             raise unusable.error(starts[row.part] + row.first, names)
 
 
-def _parallel(session: Any, n_partitions: int) -> int:
-    """Return how many tasks Spark runs at a time; where Spark Connect does not tell, the DataFrame's partitions."""
+def _cores(session: Any) -> int | None:
+    """Return how many tasks Spark runs at a time; None where Spark Connect does not tell."""
     context = getattr(session, "sparkContext", None)
-    return max(1, n_partitions if context is None else context.defaultParallelism)
+    return None if context is None else max(1, context.defaultParallelism)
