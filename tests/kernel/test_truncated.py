@@ -31,11 +31,13 @@ def truncated(implementation, problem, groups, weight=None, seed=1):
     out = np.full(2 + K + problem.means.size + int(np.prod(problem.second_shape)), np.nan)
     share = np.full(len(groups[2]), np.nan)
     parameters = (problem.log_constant, problem.means, problem.precision)
+    every = 0, 1
+    found = np.full(len(best), -1, np.int32)
     implementation.truncated_moments(
-        KINDS.index(problem.kind), problem.X, weight, *parameters, *groups, best, share, out
+        KINDS.index(problem.kind), problem.X, weight, *parameters, *groups, *every, best, found, share, out
     )
     np.testing.assert_allclose(np.bincount(groups[2], share, K), out[2 : 2 + K], rtol=1e-3, atol=1e-3)
-    return out, best
+    return out, found
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

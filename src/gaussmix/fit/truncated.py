@@ -13,15 +13,16 @@ from gaussmix.fit.convergence import Convergence
 from gaussmix.fit.em import EStep, FitResult, LoopState, fit_em
 from gaussmix.fit.schedule import sample_rows
 from gaussmix.model import Mixture
-from gaussmix.model.truncated import TruncatedMixture, assigned, best_of
+from gaussmix.model.assignment import AssignedPartition, Assignment
+from gaussmix.model.truncated import TruncatedMixture
 from gaussmix.source import Source
 from gaussmix.source.blocks import block_rows
 from gaussmix.types import IntArray
 
-_ROWS_PER_COMPONENT: Final = 64  # of a block: with fewer, the tiles of a component's rows are mostly empty
-_BLOCKS: Final = 4  # a multiple of this many, for as many threads
-_LEAST_DIVIDED: Final = 0.75  # of a block: with fewer rows, two threads would not be worth two blocks
+_ROWS_PER_COMPONENT: Final = 256  # of a block: with fewer, the tiles of a component's rows are mostly empty
 _MOST_VALUES: Final = 16_777_216  # of a block: 128 MB
+_PARTS: Final = 8  # of the rows, at least, for as many threads
+_LEAST_PART: Final = 2_048  # rows
 _ROWS_TO_KNOW: Final = 32  # for each component: they choose the first candidates
 _VALUES_TO_KNOW: Final = 4_000_000  # of that sample: 32 MB
 _SEED_OF_SAMPLE: Final = 0  # one sample for all fits: the random numbers of a fit are for its start
@@ -30,12 +31,35 @@ _SEED_OF_SAMPLE: Final = 0  # one sample for all fits: the random numbers of a f
 def truncated_block_rows(n_rows: int, n_features: int, n_components: int) -> int:
     """Return the rows of each block of a truncated pass: so many that each component has some in each."""
     wanted = min(_ROWS_PER_COMPONENT * n_components, max(_MOST_VALUES // n_features, 1))
-    n_blocks = max(n_rows // wanted, 1)
-    if n_blocks > 1:
-        n_blocks = -(-n_blocks // _BLOCKS) * _BLOCKS
-    elif n_rows >= _LEAST_DIVIDED * wanted:
-        n_blocks = 2
-    return -(-n_rows // n_blocks)
+    return -(-n_rows // -(-n_rows // wanted))
+
+
+def unassigned(source: Source, n_components: int) -> Assignment:
+    """Return the assignment of a source's rows, cut for truncated passes; none has a component yet."""
+    rows = truncated_block_rows(source.n_rows, source.n_features, n_components)
+    blocks = source.partitions(rows)
+    n_parts = max(min(-(-_PARTS // len(blocks)), rows // _LEAST_PART), 1)
+    return Assignment.of(blocks, source.n_rows, rows, n_parts)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSearch:
+    """Look for the best components of the rows of a partition, before the first E-step; the sum tells nothing."""
+
+    model: TruncatedMixture
+
+    def __call__(self, partition: AssignedPartition) -> int:
+        X, _ = partition.load()
+        known, n = partition.known, len(X)
+        rows = slice(n * known.part // known.n_parts, n * (known.part + 1) // known.n_parts)
+        known.best[self.model.n_steps % 2, rows] = self.model.nearest(X[rows])
+        return 0
+
+
+def searched(model: TruncatedMixture, assignment: Assignment, executor: Executor) -> TruncatedMixture:
+    """Return the model for the first E-step, for which the best component of each row has been looked for."""
+    executor.map_reduce(FirstSearch(model), assignment.partitions)
+    return replace(model, cells=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +112,7 @@ def fit_truncated(
     source : Source
         Rows without missing values.
     executor : Executor
-        Of this process: the best component of each row is kept here, four bytes a row.
+        Of this process: the best component of each row is kept here, eight bytes a row.
     n_candidates : int
         Components that are considered for each row.
     tol, on_degenerate, on_iteration, convergence
@@ -100,16 +124,22 @@ def fit_truncated(
     on_state : callable, optional
         Called with a snapshot of the run between iterations, four bytes a row.
     """
-    rows = truncated_block_rows(source.n_rows, source.n_features, start.n_components)
-    partitions = assigned(
-        source.partitions(rows), source.n_rows, rows, None if resumed is None else resumed.best
-    )
-    begun = TruncatedMixture.of(start, n_candidates) if resumed is None else resumed.loop.model
-    if resumed is None and max_iter > 1:
-        begun = _acquainted(begun, source, executor)
+    assignment = unassigned(source, start.n_components)
+    if resumed is not None:
+        begun = resumed.loop.model
+        assignment.after(begun.n_steps)[:] = resumed.best
+    else:
+        begun = TruncatedMixture.of(start, n_candidates)
+        if max_iter > 1:
+            begun = searched(_acquainted(begun, source, executor), assignment, executor)
+
+    def tell_state(loop: LoopState[TruncatedMixture]) -> None:
+        assert on_state is not None
+        on_state(TruncatedState(loop, assignment.after(loop.model.n_steps).copy()))
+
     found = fit_em(
         begun,
-        partitions,
+        assignment.partitions,
         executor,
         tol=tol,
         max_iter=max(max_iter - 1, 0),
@@ -117,7 +147,7 @@ def fit_truncated(
         on_iteration=None if on_iteration is None else Listener(on_iteration),
         convergence=convergence,
         resumed=None if resumed is None else resumed.loop,
-        on_state=on_state and (lambda loop: on_state(TruncatedState(loop, best_of(partitions)))),
+        on_state=on_state and tell_state,
     )
     exact = fit_em(
         found.model.mixture,
@@ -142,6 +172,6 @@ def _acquainted(model: TruncatedMixture, source: Source, executor: Executor) -> 
     K, D = model.n_components, source.n_features
     n_rows = max(min(_ROWS_TO_KNOW * K, _VALUES_TO_KNOW // D), 1)
     sample = sample_rows(source, n_rows, np.random.default_rng(_SEED_OF_SAMPLE))
-    size = truncated_block_rows(sample.n_rows, D, K)
-    partitions = assigned(sample.partitions(size), sample.n_rows, size)
-    return model.acquainted(executor.map_reduce(EStep(model), partitions))
+    assignment = unassigned(sample, K)
+    first = searched(model, assignment, executor)
+    return model.acquainted(executor.map_reduce(EStep(first), assignment.partitions))

@@ -13,9 +13,9 @@ from gaussmix.fit.em import fit_em
 from gaussmix.fit.exchange import exchanged
 from gaussmix.fit.k_means import k_means_plus_plus, nearest, squared_distances
 from gaussmix.fit.schedule import sample_rows
-from gaussmix.fit.truncated import truncated_block_rows
+from gaussmix.fit.truncated import searched, unassigned
 from gaussmix.model import Mixture
-from gaussmix.model.truncated import TruncatedMixture, assigned, best_of
+from gaussmix.model.truncated import TruncatedMixture
 from gaussmix.prior import Flat, Prior
 from gaussmix.source import Source
 from gaussmix.types import Float64Array, FloatArray, IntArray
@@ -29,6 +29,7 @@ _ROUND_PASSES: Final = 3
 _LEAST_MOVED: Final = 0.02  # of the components: after fewer, another round is not worth its passes
 _MERGING: Final = 6  # neighbours with which a component may merge
 _MEASURED: Final = 256  # seeds whose distances tell how wide components start
+_FEW: Final = 2  # distinct rows a component: with fewer, most components are one row or two
 _LEAST_VARIANCE: Final = 1e-6  # of a component, in squared units of the features
 _LEAST_WEIGHT: Final = 0.01  # of an average component: one without rows in the sample may find some among all
 _TINY: Final = float(np.finfo(np.float64).tiny)
@@ -67,9 +68,9 @@ def start_truncated(
     sample = sample_rows(source, max(2 * K, min(_SEED_ROWS * K, _SEED_VALUES // D)), rng)
     refinement = _Refinement.of(sample, unit, n_candidates, executor)
     Z, weight = refinement.Z, refinement.weight
-    seeds = _spread_out(Z, weight, K, rng) if spread_out else _any_rows(weight, K, rng)
+    seeds, few = _spread_out(Z, weight, K, rng) if spread_out else (_any_rows(weight, K, rng), False)
     means = refinement.X[seeds].astype(np.float64)
-    variance = np.full((K, D), _distance_of_seeds(Z, seeds)) * unit**2
+    variance = np.repeat(_square_widths(Z[seeds], each=few)[:, None], D, axis=1) * unit**2
     prior_of_start = Flat(_LEAST_VARIANCE * unit**2, prior.floor, equal_weights=False)
     model = Mixture.from_parameters(
         np.full(K, 1.0 / K), means, variance, resolve_family("diag", D), prior_of_start
@@ -125,10 +126,9 @@ class _Refinement:
 
     def run(self, model: Mixture, n_passes: int) -> _Refined:
         """Return the mixture after some passes."""
-        rows = truncated_block_rows(self.sample.n_rows, self.sample.n_features, model.n_components)
-        partitions = assigned(self.sample.partitions(rows), self.sample.n_rows, rows)
-        start = TruncatedMixture.of(model, self.n_candidates)
-        found = fit_em(start, partitions, self.executor, tol=0.0, max_iter=n_passes)
+        assignment = unassigned(self.sample, model.n_components)
+        start = searched(TruncatedMixture.of(model, self.n_candidates), assignment, self.executor)
+        found = fit_em(start, assignment.partitions, self.executor, tol=0.0, max_iter=n_passes)
         candidates = found.model.candidates
         neighbours = (
             np.arange(model.n_components)[:, None] + np.arange(1, 1 + _MERGING)
@@ -136,7 +136,9 @@ class _Refinement:
         for k, row in enumerate(neighbours):
             nearest_ones = candidates.of_group(k)[1 : 1 + _MERGING]  # the first is the component itself
             row[: len(nearest_ones)] = nearest_ones
-        return _Refined(found.model.mixture, found.history[-1], best_of(partitions), neighbours)
+        return _Refined(
+            found.model.mixture, found.history[-1], assignment.after(found.model.n_steps), neighbours
+        )
 
     def improved(self, model: Mixture) -> Mixture:
         """Return the mixture after passes, and exchanges of components as long as they gain."""
@@ -175,7 +177,22 @@ def _any_rows(weight: Float64Array, n_rows: int, rng: np.random.Generator) -> In
     return rng.choice(possible, n_rows, replace=len(possible) < n_rows)
 
 
-def _spread_out(Z: Float64Array, weight: Float64Array, n_seeds: int, rng: np.random.Generator) -> IntArray:
+def _spread_out(
+    Z: Float64Array, weight: Float64Array, n_seeds: int, rng: np.random.Generator
+) -> tuple[IntArray, bool]:
+    """Return rows that are spread out, and whether there are few others than these; rows may be alike."""
+    seeds = _spread_over_cells(Z, weight, n_seeds, rng)
+    if len(np.unique(Z[seeds], axis=0)) == n_seeds:
+        return seeds, False
+    _, first, place = np.unique(Z, axis=0, return_index=True, return_inverse=True)
+    total = np.bincount(place.ravel(), weight).astype(np.float64)
+    distinct = _spread_over_cells(np.ascontiguousarray(Z[first]), total, n_seeds, rng)
+    return first[distinct], len(first) < _FEW * n_seeds
+
+
+def _spread_over_cells(
+    Z: Float64Array, weight: Float64Array, n_seeds: int, rng: np.random.Generator
+) -> IntArray:
     """Return rows that are spread out: √K by k-means++, and among the rows nearest to each, others by k-means++.
 
     A cell of n rows at a mean squared distance m from its seed gets seeds in proportion to (n m)^(D / (D + 2)), about
@@ -204,13 +221,27 @@ def _spread_out(Z: Float64Array, weight: Float64Array, n_seeds: int, rng: np.ran
         for cell, n in zip(cells, wanted, strict=True)
         if n
     ]
-    seeds = np.concatenate(parts)
-    return np.concatenate([seeds, _any_rows(weight, n_seeds - len(seeds), rng)])
+    return _filled_up(np.concatenate(parts), weight, n_seeds, rng)
 
 
-def _distance_of_seeds(Z: Float64Array, seeds: IntArray) -> float:
-    """Return the mean squared distance of some seeds to the nearest other one, over D; at least 1e-6."""
-    points = Z[seeds]
-    some = np.ascontiguousarray(points[:: max(len(points) // _MEASURED, 1)])
-    second: Float64Array = np.partition(squared_distances(some, points), 1, axis=1)[:, 1]
-    return max(float(second.mean()) / int(Z.shape[1]), _LEAST_VARIANCE)
+def _filled_up(rows: IntArray, weight: Float64Array, n_rows: int, rng: np.random.Generator) -> IntArray:
+    """Return rows without repetition and so many others; the same row twice only where there are no others."""
+    _, places = np.unique(rows, return_index=True)
+    rows = rows[np.sort(places)]
+    rest = weight.copy()
+    rest[rows] = 0.0
+    n_others = min(n_rows - len(rows), int(np.count_nonzero(rest)))
+    others = rng.choice(np.flatnonzero(rest), n_others, replace=False)
+    return np.concatenate([rows, others, _any_rows(weight, n_rows - len(rows) - n_others, rng)])
+
+
+def _square_widths(points: Float64Array, *, each: bool) -> Float64Array:
+    """Return squared distances to the nearest other of some points, over D, shape (K,); at least 1e-6.
+
+    That of each, or the mean of all: where components overlap, those that begin narrow would stay so.
+    """
+    K, D = points.shape
+    step = 1 if each else max(K // _MEASURED, 1)
+    some = np.ascontiguousarray(points[::step])
+    second: Float64Array = np.partition(squared_distances(some, points), 1, axis=1)[:, 1] / D
+    return np.maximum(second if each else np.full(K, second.mean()), _LEAST_VARIANCE)

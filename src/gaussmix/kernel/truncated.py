@@ -26,13 +26,16 @@ def truncated_moments(
     group_of: IntArray,
     starts: IntArray,
     components: IntArray,
+    part: int,
+    n_parts: int,
     best: IntArray,
+    found: IntArray,
     share: Float64Array | None,
     out: Float64Array | None,
-) -> None:
-    """Fill ``out`` with the moments of one block of rows, and ``best`` with the best candidate of each row.
+) -> tuple[int, int]:
+    """Fill ``out`` with the moments of a part of the rows, and ``found`` with the best candidate of each of these.
 
-    Without ``share`` and ``out``, only ``best`` is filled.
+    Without ``share`` and ``out``, only ``found`` is filled.
 
     Parameters
     ----------
@@ -51,24 +54,37 @@ def truncated_moments(
         Group g has the candidates ``components[starts[g] : starts[g + 1]]``, at least one.
     components : ndarray of shape (starts[G],) of int32
         Different ones within a group.
+    part, n_parts : int
+        The rows of all groups, one group after another, are cut into parts of about as many rows; a group belongs to
+        the part in which its last row is.
     best : ndarray of shape (N,) of int32
-        The best component known of each row; the best candidate afterwards, the first of several.
+        The best component known of each row.
+    found : ndarray of shape (N,) of int32
+        Overwritten for these rows with the best candidate, the first of several.
     share : ndarray of shape (starts[G],), or None
-        Overwritten with Σ w r of each candidate over the rows of its group.
+        Overwritten with Σ w r of each candidate over the rows of its group; 0 for those of other groups.
     out : ndarray, or None
         [Σ w log Σ over candidates, weight, count (K), first (K D), second] about the means rounded to the rows' type.
+
+    Returns
+    -------
+    first, last : int
+        The groups of the part, ``first .. last - 1``.
     """
     K, D = means.shape
     if share is None or out is None:
         share, out = np.empty(len(components)), np.empty(2 + K + K * D + K * D * D)  # as many as any kind has
     references = means.astype(X.dtype).astype(np.float64)
     out[:] = share[:] = 0.0
-    first = out[2 + K : 2 + K + K * D].reshape(K, D)
+    sums = out[2 + K : 2 + K + K * D].reshape(K, D)
     n_second = {0: K * D * D, 1: D * D, 2: K * D, 3: K}[kind]
     second = out[2 + K + K * D :][:n_second].reshape(1 if kind == 1 else K, -1)
     groups = group_of[best]
-    for g in np.unique(groups):
+    ends = np.cumsum(np.bincount(groups, minlength=len(starts) - 1))
+    first, last = (int(np.searchsorted(ends, len(X) * i // n_parts, side="right")) for i in (part, part + 1))
+    for g in np.unique(groups[(groups >= first) & (groups < last)]):
         rows = np.flatnonzero(groups == g)
+        found[rows] = best[rows]
         candidates = components[starts[g] : starts[g + 1]]
         w = np.ones(len(rows)) if weight is None else weight[rows]
         out[1] += w.sum()
@@ -80,7 +96,7 @@ def truncated_moments(
             out[0] = -np.inf
             continue
         peak = log_joint.max(axis=1)
-        best[rows] = candidates[log_joint.argmax(axis=1)]
+        found[rows] = candidates[log_joint.argmax(axis=1)]
         with np.errstate(under="ignore"):
             shares = np.exp(log_joint - peak[:, None])
             total = shares.sum(axis=1)
@@ -89,8 +105,9 @@ def truncated_moments(
             share[starts[g] : starts[g + 1]] = shares.sum(axis=0)
             out[2 + candidates] += shares.sum(axis=0)
             weighted = differences * shares[:, :, None]  # (n, C, D)
-            first[candidates] += weighted.sum(axis=0)
+            sums[candidates] += weighted.sum(axis=0)
             _add_second(kind, second, candidates, weighted, differences)
+    return first, last
 
 
 def _add_second(

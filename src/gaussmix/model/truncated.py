@@ -4,14 +4,23 @@ With K_n the candidates of row n, the E-step maximises the bound over responsibi
 
     r_nk ∝ π_k N(x_n | μ_k, Σ_k) for k in K_n,    F = Σ_n w_n log Σ_{k in K_n} π_k N(x_n | μ_k, Σ_k) ≤ log-likelihood
 
-(Forster & Lücke 2018). A pass costs what the candidates cost, not the K components. The M-step is that of ``Mixture``
-and never lowers F for given candidates. These follow the rows (``truncated_candidates``), which raises F but for
-those that are tried and given up: it is not monotone to the last digit.
+(Forster & Lücke 2018). A pass costs what the candidates cost, not the K components. The M-step of ``Mixture`` never
+lowers F for given candidates. These follow the rows (``truncated_candidates``), which raises F but for those that are
+tried and given up: it is not monotone to the last digit.
+
+Of thousands of overlapping components EM makes small steps. So those of the M-step are prolonged, to θ + ω (M(θ) − θ)
+in the coordinates of ``coordinates``: near an optimum every 0 < ω < 2 converges (Peters & Walker 1978), and ω = 1.8
+makes nearly two steps of one. A bound that has fallen asks for a plain M-step (Salakhutdinov & Roweis 2003).
 
 References
 ----------
 Forster & Lücke (2018), Can clustering scale sublinearly with its clusters? A variational EM acceleration of GMMs and
 k-means, AISTATS.
+
+Peters & Walker (1978), An iterative procedure for obtaining maximum-likelihood estimates of the parameters for a
+mixture of normal distributions, SIAM Journal on Applied Mathematics 35.
+
+Salakhutdinov & Roweis (2003), Adaptive overrelaxed bound optimization methods, ICML.
 
 Hirschberger, Forster & Lücke (2022), A variational EM acceleration for efficient clustering at very large scales,
 IEEE TPAMI 44.
@@ -19,17 +28,16 @@ IEEE TPAMI 44.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from gaussmix import kernel
+from gaussmix.model.coordinates import beyond
 from gaussmix.model.mixture import Mixture
 from gaussmix.model.truncated_candidates import Candidates, Cells, nearest_candidates, shared_candidates
 from gaussmix.moments import POOLED, Moments, buffer_size
-from gaussmix.source import Known, Partition
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
 _LOG_2PI: Final = float(np.log(2 * np.pi))
@@ -37,59 +45,9 @@ _MORE_AT_FIRST: Final = 4  # times as many candidates at the first E-step, 2 at 
 _SETTLED: Final = 4  # M-steps
 _AT_REST: Final = 9
 _LEAST_TAIL: Final = 1e-4  # of a component's rows: candidates that together take less are then left out
+_RELAXATION: Final = 1.8  # of M-steps; below 2 it converges where EM does
+_MOST_RELAXED: Final = 0.1  # standard deviations, or of a logarithm: large steps belong to EM
 _COMPARED: Final = 8_192  # rows at a time, so that what lies between stays small
-
-
-@dataclass(frozen=True, slots=True)
-class Assigned(Known):
-    """Say which component each row of a partition was best explained by; E-steps bring it up to date in place.
-
-    Attributes
-    ----------
-    best : ndarray of shape (n,) of int32
-        −1 before the first E-step.
-    """
-
-    best: IntArray = field(default_factory=lambda: np.empty(0, np.int32), repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AssignedPartition(Partition):
-    """Address a run of rows of which the best components are remembered, in this process: four bytes a row."""
-
-    rows: Partition
-    known: Assigned
-
-    def load(self) -> tuple[FloatArray, Float64Array | None]:
-        return self.rows.load()
-
-
-def assigned(
-    partitions: Sequence[Partition], n_rows: int, block_rows: int, best: IntArray | None = None
-) -> list[AssignedPartition]:
-    """Return the partitions of a source, cut by ``block_rows``, with their rows' best components.
-
-    Parameters
-    ----------
-    partitions : sequence of Partition
-    n_rows : int
-        Of all partitions.
-    block_rows : int
-        Of each but the last one.
-    best : ndarray of shape (N,) of int32, optional
-        The best component of each row, left as it is; without it no row has one yet.
-    """
-    best = np.full(n_rows, -1, np.int32) if best is None else best.copy()
-    parts = [best[start : start + block_rows] for start in range(0, n_rows, block_rows)]
-    return [
-        AssignedPartition(partition, Assigned(best=part))
-        for partition, part in zip(partitions, parts, strict=True)
-    ]
-
-
-def best_of(partitions: Sequence[AssignedPartition]) -> IntArray:
-    """Return a copy of the best component of each row, shape (N,) of int32."""
-    return np.concatenate([partition.known.best for partition in partitions])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,9 +81,11 @@ class TruncatedMixture:
         Components that are considered for each row.
     candidates : Candidates
     cells : Cells or None
-        Where the best components are looked for before this E-step; None: it goes on from those known.
+        Where the best components are looked for after this E-step; None: it goes on from those known.
     n_steps : int
         M-steps so far, which seed the draws of candidates.
+    bound : float
+        What the last E-step told of the model before.
     """
 
     mixture: Mixture
@@ -133,14 +93,16 @@ class TruncatedMixture:
     candidates: Candidates
     cells: Cells | None = None
     n_steps: int = 0
+    bound: float = -np.inf
 
     @classmethod
     def of(cls, mixture: Mixture, n_candidates: int) -> TruncatedMixture:
         """Return the start of a truncated fit from a mixture."""
         n_first = _at_step(n_candidates, 0)
-        cells = _cells(mixture, n_first, 0)
+        wide = _cells(mixture, n_first, 0).candidates
         parameters = (mixture.covariances, mixture.log_weights, mixture.means)
-        return cls(mixture, n_candidates, nearest_candidates(cells.candidates, *parameters, n_first), cells)
+        candidates = nearest_candidates(wide, *parameters, n_first)
+        return cls(mixture, n_candidates, candidates, _cells(mixture, n_candidates, 0))
 
     def acquainted(self, moments: TruncatedMoments) -> TruncatedMixture:
         """Return the same mixture with the candidates that some rows ask for, of which these are the moments."""
@@ -164,9 +126,14 @@ class TruncatedMixture:
         return self.mixture.collapsed
 
     def e_step(
-        self, X: FloatArray, weight: Float64Array | None = None, *, hard: bool = False, known: Any = None
+        self,
+        X: FloatArray,
+        weight: Float64Array | None = None,
+        *,
+        hard: bool = False,
+        known: Any = None,
     ) -> TruncatedMoments:
-        """Return the moments of one block of rows, and bring ``known.best`` up to date.
+        """Return the moments of one part of a block of rows, and bring ``known.best`` up to date.
 
         Parameters
         ----------
@@ -175,27 +142,44 @@ class TruncatedMixture:
         hard : bool
             Always False.
         known : Assigned
+            The moments are those of the rows of its part of the block.
         """
         assert not hard
-        if self.cells is not None:
-            self._search(X, known.best, self.cells)
+        candidates, before = self.candidates, known.best[self.n_steps % 2]
+        found = known.best[(self.n_steps + 1) % 2]
         out = np.empty(buffer_size(self.mixture.covariances.scatter, self.n_components, X.shape[1]))
-        share = np.empty(len(self.candidates.components))
-        self._run(X, weight, self.candidates, known.best, share, out)
+        share = np.empty(len(candidates.components))
+        first, last = self._run(X, weight, candidates, (known.part, known.n_parts), before, found, share, out)
+        if self.cells is not None:
+            group = candidates.group_of[before]
+            rows = np.flatnonzero((group >= first) & (group < last))
+            of_part = found[rows]
+            self._search(X[rows], of_part)
+            found[rows] = of_part
         reference = self.mixture.means.astype(X.dtype).astype(np.float64)
         return TruncatedMoments(Moments(out, reference, self.mixture.covariances.scatter), share)
+
+    def nearest(self, X: FloatArray) -> IntArray:
+        """Return the best component in and around the nearest cell of each row, shape (n,) of int32."""
+        assert self.cells is not None
+        start, candidates = self.cells.nearest(X), self.cells.candidates
+        found = np.empty_like(start)
+        self._run(X, None, candidates, (0, 1), start, found)
+        return found
 
     def _run(
         self,
         X: FloatArray,
         weight: Float64Array | None,
         candidates: Candidates,
+        part: tuple[int, int],
         best: IntArray,
-        share: Float64Array | None,
-        out: Float64Array | None,
-    ) -> None:
+        found: IntArray,
+        share: Float64Array | None = None,
+        out: Float64Array | None = None,
+    ) -> tuple[int, int]:
         covariances: Any = self.mixture.covariances  # one of those that are stored for the kernels
-        kernel.truncated_moments(
+        groups: tuple[int, int] = kernel.truncated_moments(
             covariances.kernel_number,
             X,
             weight,
@@ -205,19 +189,18 @@ class TruncatedMixture:
             candidates.group_of,
             candidates.starts,
             candidates.components,
+            *part,
             best,
+            found,
             share,
             out,
         )
+        return groups
 
-    def _search(self, X: FloatArray, best: IntArray, cells: Cells) -> None:
-        """Bring ``best`` up to date with the best component in and around the nearest cell of each row."""
-        found = cells.nearest(X)
-        self._run(X, None, cells.candidates, found, None, None)
+    def _search(self, X: FloatArray, best: IntArray) -> None:
+        """Bring ``best`` up to date where a component in and around the nearest cell of a row is better."""
+        found = self.nearest(X)
         other = np.flatnonzero(found != best)
-        if len(best) and best[0] < 0:
-            best[:] = found
-            return
         for start in range(0, len(other), _COMPARED):
             rows = other[start : start + _COMPARED]
             better = self._log_joint_of(X[rows], found[rows]) > self._log_joint_of(X[rows], best[rows])
@@ -242,15 +225,21 @@ class TruncatedMixture:
         return self.mixture.log_weights - 0.5 * constant
 
     def m_step(self, moments: TruncatedMoments) -> TruncatedMixture:
-        """Return the model of the highest bound for the same candidates, with candidates for the next E-step."""
+        """Return the model behind that of the highest bound, with candidates for the next E-step.
+
+        Its steps are prolonged as long as the bound rises.
+        """
         moved, n, step = self.mixture.m_step(moments.moments), self.n_candidates, self.n_steps + 1
+        bound = self.lower_bound(moments)
+        if step >= _SETTLED and bound > self.bound:
+            moved = beyond(self.mixture, moved, _RELAXATION, _MOST_RELAXED)
         candidates = self.candidates
         if _chooses(step):
             rng = np.random.default_rng(step)
             least = _LEAST_TAIL if step >= _SETTLED else 0.0
             candidates = shared_candidates(candidates, moments.share, _at_step(n, step), rng, least)
         cells = _cells(moved, n, step) if _searches(step) else None
-        return TruncatedMixture(moved, n, candidates, cells, step)
+        return TruncatedMixture(moved, n, candidates, cells, step, bound)
 
     def em_steps(
         self, X: FloatArray, weight: Float64Array | None, n_steps: int
@@ -278,8 +267,9 @@ def _chooses(step: int) -> bool:
 
 
 def _searches(step: int) -> bool:
-    """Return whether rows look for their best components anew: after 4, 16, 64 ... M-steps."""
-    return step > 1 and step & (step - 1) == 0 and step.bit_length() % 2 == 1
+    """Return whether rows look for their best components anew: after 1, 2, 3, 4, 6, 8, 12, 16, 24 ... M-steps."""
+    power = 1 << step.bit_length() - 1
+    return step in (power, 3 * power // 2)
 
 
 def _cells(mixture: Mixture, n_candidates: int, seed: int) -> Cells:

@@ -22,7 +22,7 @@ from gaussmix.covariance import Covariances
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
 
 _CELL_STEPS: Final = 5  # of Lloyd's iterations
-_CELLS_AROUND: Final = 6  # so many cells' worth of components are the first candidates
+_CELLS_AROUND: Final = 4  # so many cells' worth of components are the first candidates
 _EXPLORING: Final = 8  # one candidate in so many is new, at least one
 _HOPS: Final = 8  # neighbours through which neighbours of neighbours are looked for
 

@@ -278,7 +278,8 @@ void bind_truncated(nb::module_& m, TruncatedFunction<T> run) {
     m.def(
         "truncated_moments",
         [=](int kind, Matrix<T> X, Weight weight, Vector log_constant, Matrix<double> means, AnyDimension precision,
-            Numbers group_of, Array<const std::int64_t, 1> starts, Numbers components, Array<std::int32_t, 1> best,
+            Numbers group_of, Array<const std::int64_t, 1> starts, Numbers components, std::size_t part,
+            std::size_t n_parts, Numbers best, Array<std::int32_t, 1> found,
             std::optional<Array<double, 1>> share, std::optional<Array<double, 1>> out) {
             const Rows<T> rows = rows_of<T>(X, weight);
             require(kind >= 0 && kind < n_representations, "there is no such representation");
@@ -289,18 +290,26 @@ void bind_truncated(nb::module_& m, TruncatedFunction<T> run) {
             const Candidates candidates = candidates_of(K, group_of, starts, components);
             require(best.shape(0) == rows.n_rows && all_below(best.data(), rows.n_rows, K),
                     "best must have the component of each row");
+            require(found.shape(0) == rows.n_rows && found.data() != best.data(),
+                    "found must have a place for each row, elsewhere than best");
             require(share.has_value() == out.has_value(), "share and out go together");
             require(!share || share->shape(0) == components.shape(0), "share must have one value for each candidate");
             require(!out || out->shape(0) == size_of_moments(representation, K, rows.n_features),
                     "out must have the length of the moments");
-            nb::gil_scoped_release release;
-            run(representation, rows, parameters, candidates, best.data(), share ? share->data() : nullptr,
-                out ? out->data() : nullptr);
+            require(part < n_parts, "part must be below n_parts");
+            Groups groups;
+            {
+                nb::gil_scoped_release release;
+                groups = run(representation, rows, parameters, candidates, {part, n_parts}, best.data(), found.data(),
+                             share ? share->data() : nullptr, out ? out->data() : nullptr);
+            }
+            return nb::make_tuple(groups.first, groups.last);
         },
         nb::arg("kind"), nb::arg("X").noconvert(), nb::arg("weight").noconvert().none(),
         nb::arg("log_constant").noconvert(), nb::arg("means").noconvert(), nb::arg("precision").noconvert(),
         nb::arg("group_of").noconvert(), nb::arg("starts").noconvert(), nb::arg("components").noconvert(),
-        nb::arg("best").noconvert(), nb::arg("share").noconvert().none(), nb::arg("out").noconvert().none());
+        nb::arg("part"), nb::arg("n_parts"), nb::arg("best").noconvert(), nb::arg("found").noconvert(),
+        nb::arg("share").noconvert().none(), nb::arg("out").noconvert().none());
 }
 
 template <class T>

@@ -90,11 +90,22 @@ struct Candidates {
     const std::int32_t* components;
 };
 
-/// Moments of rows evaluated under the candidates of their best components, which are updated; share has one value for
-/// each candidate. Without share and out, only the best components are (truncated.hpp).
+/// One of several parts of the rows of a call: those of consecutive groups (truncated_rows.hpp).
+struct Portion {
+    std::size_t index, count;
+};
+
+/// Consecutive groups.
+struct Groups {
+    std::size_t first, last;
+};
+
+/// Moments of a part of the rows, each evaluated under the candidates of its best component; the best of these are
+/// found. share has one value for each candidate. Without share and out, only the best components are looked for
+/// (truncated.hpp). Returns the groups of the part.
 template <class T>
-using TruncatedFunction = void (*)(Representation, const Rows<T>&, const Parameters&, const Candidates&,
-                                   std::int32_t* best, double* share, double* out);
+using TruncatedFunction = Groups (*)(Representation, const Rows<T>&, const Parameters&, const Candidates&, Portion,
+                                     const std::int32_t* best, std::int32_t* found, double* share, double* out);
 
 template <class T>
 struct Passes {

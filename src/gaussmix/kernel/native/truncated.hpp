@@ -4,7 +4,10 @@
 // rows of a group have the same candidates: so they are gathered, transposed (truncated_rows.hpp) and evaluated as the
 // dense tiles of the other passes (truncated_kinds.hpp), with responsibilities normalised within the candidates. Sums
 // of a group are small tiles; a candidate that is negligible for all rows of a tile is left out of the sums. The best
-// component is then updated.
+// candidate is remembered for the next pass.
+//
+// A call is for a part of the rows, those of some groups: threads share a block of rows by groups, so that each has many rows of a
+// group at once.
 //
 // share holds for each candidate of each group the sum of its responsibilities for the group's rows: what tells which
 // components the group needs.
@@ -32,9 +35,19 @@ double sum_of_shares(const T* e, const T* scale, size_t rows) {
 
 template <class T, Form F, class Pass>
 void truncated_pass(const Rows<T>& data, const Parameters& p, const double* references, const Candidates& candidates,
-                    std::int32_t* best, double* share, const Moments& moments) {
-    const size_t d = data.n_features, most = most_candidates(candidates);
-    const Grouping grouping(candidates, best, data.n_rows);
+                    const Grouping& grouping, const std::int32_t* best, std::int32_t* found, double* share, const Moments& moments) {
+    const size_t d = data.n_features, most = most_candidates(candidates, grouping);
+    *moments.weight = 0;
+    for (size_t i = 0; i < grouping.n_rows(); ++i) {
+        const size_t row = grouping.rows[i];
+        *moments.weight += data.weight ? data.weight[row] : 1.0;
+        found[row] = best[row];
+    }
+    for (std::int64_t c = 0; share && c < candidates.starts[candidates.n_groups]; ++c) share[c] = 0;
+    if (largest_constant(p) == -__builtin_inf()) {
+        *moments.log_likelihood = *moments.weight > 0 ? -__builtin_inf() : 0;
+        return;
+    }
     GatheredRows<T> block(data, micro_block_rows<T>(data.n_rows, 2 * d + most + 4, 2 * d + 1));
     const size_t ld = block.ld;
     Pass pass(p, d, references, most, ld);
@@ -43,8 +56,7 @@ void truncated_pass(const Rows<T>& data, const Parameters& p, const double* refe
     RowState<T> state(ld);
     double total = 0;
     const double unscale = 1.0 / block.scale;
-    for (std::int64_t c = 0; share && c < candidates.starts[candidates.n_groups]; ++c) share[c] = 0;
-    for (size_t g = 0; g < candidates.n_groups; ++g) {
+    for (size_t g = grouping.first; g < grouping.last; ++g) {
         const size_t begin = grouping.starts[g], end = grouping.starts[g + 1];
         const std::int32_t* const list = candidates.components + candidates.starts[g];
         const size_t n = candidates.starts[g + 1] - candidates.starts[g];
@@ -56,10 +68,10 @@ void truncated_pass(const Rows<T>& data, const Parameters& p, const double* refe
         const T* const anchor = pass.enter(list, n);
         for (size_t i = begin; i < end; i += block.capacity) {
             const size_t* const rows = grouping.rows + i;
-            block.gather(rows, smaller(block.capacity, end - i), anchor);
+            block.gather(rows, smaller(block.capacity, end - i), grouping.n_rows() - i, anchor);
             pass.set_logits(block.x, ld, block.padded_rows, logits);
             largest<T>(logits, ld, block.padded_rows, n, state.peak, labels);
-            for (size_t j = 0; j < block.n; ++j) best[rows[j]] = list[labels[j]];
+            for (size_t j = 0; j < block.n; ++j) found[rows[j]] = list[labels[j]];
             if (!share) continue;
             total += assign<T, F>(logits, ld, block.padded_rows, n, block.weight, false, state);
             const size_t summed = rounded_up(block.n, kLanes<T>);  // the rows behind weigh nothing
@@ -70,7 +82,6 @@ void truncated_pass(const Rows<T>& data, const Parameters& p, const double* refe
         pass.leave();
     }
     pass.read(unscale, moments);
-    *moments.weight = total_weight(data);
     *moments.log_likelihood = total * unscale * kLn2 + pass.shift * *moments.weight;
 }
 
@@ -84,48 +95,46 @@ bool precisions_in_range(Representation kind, const Parameters& p, size_t d) {
 
 template <class T>
 void truncated_in(Representation kind, const Rows<T>& data, const Parameters& p, const double* references,
-                  const Candidates& candidates, std::int32_t* best, double* share, const Moments& moments) {
+                  const Candidates& candidates, const Grouping& grouping, const std::int32_t* best,
+                  std::int32_t* found, double* share, const Moments& moments) {
     const bool narrow = data.n_features <= 4;
     constexpr Form plain = Form::plain, root = Form::root;
-    if (kind == shared)
-        truncated_pass<T, plain, TruncatedShared<T>>(data, p, references, candidates, best, share, moments);
-    else if (kind == diagonal)
-        truncated_pass<T, plain, TruncatedDiagonal<T, false>>(data, p, references, candidates, best, share, moments);
-    else if (kind == spherical)
-        truncated_pass<T, plain, TruncatedDiagonal<T, true>>(data, p, references, candidates, best, share, moments);
-    else if (narrow)
-        truncated_pass<T, plain, TruncatedDense<T, plain>>(data, p, references, candidates, best, share, moments);
-    else truncated_pass<T, root, TruncatedDense<T, root>>(data, p, references, candidates, best, share, moments);
+    const auto run = kind == shared      ? truncated_pass<T, plain, TruncatedShared<T>>
+                     : kind == diagonal  ? truncated_pass<T, plain, TruncatedDiagonal<T, false>>
+                     : kind == spherical ? truncated_pass<T, plain, TruncatedDiagonal<T, true>>
+                     : narrow            ? truncated_pass<T, plain, TruncatedDense<T, plain>>
+                                         : truncated_pass<T, root, TruncatedDense<T, root>>;
+    run(data, p, references, candidates, grouping, best, found, share, moments);
 }
 
-/// Overwrites out with the moments and best with the best candidate of each row; only best where there is no share.
+/// Overwrites out with the moments of a part of the rows, and found with the best candidate of each of these; only
+/// found where there is no share. Returns the groups of the part.
 template <class T>
-void truncated_moments(Representation kind, const Rows<T>& data, const Parameters& p, const Candidates& candidates,
-                       std::int32_t* best, double* share, double* out) {
+Groups truncated_moments(Representation kind, const Rows<T>& data, const Parameters& p, const Candidates& candidates,
+                         Portion part, const std::int32_t* best, std::int32_t* found, double* share, double* out) {
     const size_t d = data.n_features, K = p.n_components;
     const size_t n_second = kind == dense ? K * d * d : kind == shared ? d * d : kind == diagonal ? K * d : K;
     const size_t size = 2 + K * (1 + d) + n_second;
     Buffer<double> unused(out ? 0 : size);
     if (!out) out = unused;
-    if (largest_constant(p) == -__builtin_inf()) return without_components(data, Moments(out, K, d, n_second));
     Buffer<double> references(K * d);
     round_to<T>(p.means, K * d, references);
-    if constexpr (sizeof(T) == 8) {
-        truncated_in<T>(kind, data, p, references, candidates, best, share, Moments(out, K, d, n_second));
-    } else {
-        Buffer<std::int32_t> before(data.n_rows);
-        for (size_t i = 0; i < data.n_rows; ++i) before[i] = best[i];
-        const bool in_float = precisions_in_range<T>(kind, p, d);
-        if (in_float) truncated_in<T>(kind, data, p, references, candidates, best, share, Moments(out, K, d, n_second));
-        if (!in_float || !all_finite(out, size)) {  // float rows that leave the range of float32 on the way
-            Buffer<double> x(data.n_rows * d);
-            for (size_t i = 0; i < data.n_rows * d; ++i) x[i] = data.x[i];
-            for (size_t i = 0; i < data.n_rows; ++i) best[i] = before[i];
-            const Rows<double> rows{x, data.weight, data.n_rows, d};
-            truncated_in<double>(kind, rows, p, references, candidates, best, share, Moments(out, K, d, n_second));
-        }
+    const Grouping grouping(candidates, best, data.n_rows, part);
+    bool done = false;
+    if (sizeof(T) == 8 || precisions_in_range<T>(kind, p, d)) {
+        truncated_in<T>(kind, data, p, references, candidates, grouping, best, found, share,
+                        Moments(out, K, d, n_second));
+        done = sizeof(T) == 8 || all_finite(out, size);
+    }
+    if (!done) {  // float rows that leave the range of float32 on the way
+        Buffer<double> x(data.n_rows * d);
+        for (size_t i = 0; i < data.n_rows * d; ++i) x[i] = data.x[i];
+        const Rows<double> rows{x, data.weight, data.n_rows, d};
+        truncated_in<double>(kind, rows, p, references, candidates, grouping, best, found, share,
+                             Moments(out, K, d, n_second));
     }
     replace_nan(out + 1, size - 1);
+    return {grouping.first, grouping.last};
 }
 
 }  // namespace gaussmix::GAUSSMIX_ISA
