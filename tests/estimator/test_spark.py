@@ -120,6 +120,26 @@ def test_weights_are_a_column_or_an_array(frames: Frames) -> None:
     np.testing.assert_array_equal(from_there, expected)
 
 
+def test_what_a_task_says_of_the_rows_comes_through(frames: Frames) -> None:
+    from gaussmix.errors import DataError as Refused
+
+    def refuses(partition: Any) -> Any:
+        raise Refused("row 3 is of no use")
+
+    with pytest.raises(DataError, match=r"^row 3 is of no use$"):
+        executor(Serial()).map_reduce(refuses, as_source(frames()).partitions(300))
+
+
+def test_blocks_larger_than_those_of_a_fit_are_cut_first(frames: Frames) -> None:
+    source = as_source(frames())
+    np.testing.assert_array_equal(source.partitions(N)[0].load()[0], X)
+
+
+def test_arrays_may_begin_with_a_null_which_is_named(session: Session) -> None:
+    with pytest.raises(DataError, match="is null, others have 2"):
+        as_source(session.createDataFrame(pa.table({"x": [None, [1.0, 2.0]]})))
+
+
 def test_a_value_that_is_missing_is_named(frames: Frames) -> None:
     holed = X.copy()
     holed[7_654, 1] = np.nan
@@ -253,7 +273,7 @@ def test_rows_whose_file_is_on_another_machine_are_handed_over(frames: Frames) -
     step = EStep(Mixture.from_parameters(np.full(K, 1 / K), X[:K], np.ones((K, D)), "diag"))
     blocks: Any = as_source(frames()).partitions(300)
     expected = executor(Serial()).map_reduce(step, blocks)
-    (file,) = Path(tempfile.gettempdir()).glob(f"blockmgr-*/gaussmix-{blocks.files.name}-1")
+    (file,) = Path(tempfile.gettempdir()).glob(f"blockmgr-*/gaussmix-{blocks.rows.files.name}-1")
     file.unlink()
     total = executor(Serial()).map_reduce(step, blocks)
     assert not file.exists()
@@ -272,7 +292,7 @@ def test_spark_forgets_the_rows_of_a_source_that_is_gone(frames: Frames, session
     assert executor(Serial()).map_reduce(count, source.partitions(300)) == N
     made = set(stored()) - before
     assert len(made) == 2
-    name = source.partitions(300).files.name
+    name = source.rows.files.name
     del source
     deadline = time.monotonic() + 30
     while made & set(stored()) and time.monotonic() < deadline:

@@ -11,9 +11,10 @@ import pytest
 
 from gaussmix.errors import ExecutorError
 from gaussmix.executor import Serial
-from gaussmix.executor.spark import SparkExecutor
+from gaussmix.executor.base import pairwise_sum, sum_of_branches
+from gaussmix.executor.spark import SparkExecutor, branches
 
-Row = namedtuple("Row", "place total")
+Row = namedtuple("Row", "place size total")
 ITEMS = [0.1 * number for number in range(11)]
 
 
@@ -22,7 +23,6 @@ class Frame:
     """Holds Spark partitions of (place, item), and runs tasks on them."""
 
     partitions: Sequence[Sequence[tuple[int, float]]]
-    group: int = 4
 
     @staticmethod
     def read(batches: Any) -> Iterator[tuple[int, float]]:
@@ -30,7 +30,7 @@ class Frame:
 
     def collect(self, function: Callable[[Any], Any], schema: str) -> list[Row]:
         made = [batch for partition in self.partitions for batch in function(partition)]
-        return [Row(batch["place"][0].as_py(), batch["total"][0].as_py()) for batch in made]
+        return [Row(**batch.to_pylist()[0]) for batch in made]
 
 
 def spread_over(frame: Frame) -> SparkExecutor:
@@ -43,7 +43,7 @@ def halved(value: float) -> float:
 
 def test_the_sum_has_the_bits_of_the_serial_one_in_whatever_order_it_arrives() -> None:
     placed = list(enumerate(ITEMS))
-    executor = spread_over(Frame([placed[8:], placed[4:8], placed[:4]]))
+    executor = spread_over(Frame([placed[7:], placed[3:7], placed[:3]]))
     assert executor.map_reduce(halved, ITEMS) == Serial().map_reduce(halved, ITEMS)
 
 
@@ -62,3 +62,15 @@ def test_a_sum_that_is_lost_is_an_error(places: list[int]) -> None:
     executor = spread_over(Frame([[(place, ITEMS[place]) for place in places]]))
     with pytest.raises(ExecutorError, match="not at all"):
         executor.map_reduce(halved, ITEMS)
+
+
+@pytest.mark.parametrize("n_results", [1, 7, 16, 45])
+@pytest.mark.parametrize("cut", [0, 1, 5, 12])
+def test_branches_of_any_runs_have_the_bits_of_the_whole_tree(n_results: int, cut: int) -> None:
+    placed = [(place, 1 / (3 + place)) for place in range(n_results)]
+    made = sorted([*branches(placed[cut:]), *branches(placed[:cut])])
+    assert sum_of_branches((size, total) for _, size, total in made) == pairwise_sum(v for _, v in placed)
+
+
+def test_branches_do_not_reach_over_results_that_are_not_there() -> None:
+    assert list(branches([(0, 1), (1, 2), (3, 4), (4, 8), (5, 16)])) == [(0, 2, 3), (3, 1, 4), (4, 2, 24)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ import pyarrow as pa
 import pytest
 
 from gaussmix.errors import DataError
-from gaussmix.source import ArraySource
 from gaussmix.source import spark_rows as rows
-from gaussmix.source.spark_rows import Cut, Layout, Pack, ReadBlocks, Take
+from gaussmix.source.spark_rows import Cut, Layout, Pack, Ranges, pieces_of, row_numbers
 
 X = np.random.default_rng(0).normal(size=(50, 3))
 WEIGHT = np.arange(50.0)
 F64, F32 = np.dtype(np.float64), np.dtype(np.float32)
+RANGES = Ranges(50, 12, 6)
+ONE_PART = {0: (0, 50)}
 
 
 def of_part(number: int, columns: list[Any]) -> pa.RecordBatch:
@@ -24,108 +26,90 @@ def of_part(number: int, columns: list[Any]) -> pa.RecordBatch:
     return pa.record_batch([*columns, rows], names=[*map(str, range(len(columns))), "number"])
 
 
-def packed(layout: Layout, *parts: slice) -> tuple[list[pa.RecordBatch], dict[int, int]]:
-    """Return Spark partitions of some rows each, packed by one worker; and where each starts."""
-    rows = []
-    for number, part in enumerate(parts):
+def packed(layout: Layout, ranges: Ranges = RANGES) -> list[pa.RecordBatch]:
+    """Return the pieces of three Spark partitions, which come in any order."""
+    parts, batches = {}, []
+    for number, part in {2: slice(0, 20), 5: slice(20, 21), 7: slice(21, 50)}.items():
         columns = [*X[part].astype(layout.dtype).T, *([WEIGHT[part]] if layout.weighted else [])]
         whole = of_part(number, columns)
-        rows += [whole.slice(0, 4), whole.slice(4)]
-    batches = list(Pack(layout)(rows))
-    return batches, {number << 33: part.start for number, part in enumerate(parts)}
+        batches += [whole.slice(4), whole.slice(0, 0), whole.slice(0, 4)]
+        parts[number] = (part.start, part.stop - part.start)
+    return list(Pack(layout, parts, ranges)(reversed(batches)))
 
 
-def cut(
-    layout: Layout, batches: list[pa.RecordBatch], starts: dict[int, int], **new: object
-) -> list[pa.RecordBatch]:
-    """Return the pieces of blocks of 7 rows in the order in which a Spark partition holds them."""
-    to = Layout(layout.dtype, 3, layout.weighted or "weight" in new)
-    task = Cut(layout, to, starts, 7, 2, np.arange(100, 104), new.get("weight"))  # type: ignore[arg-type]
-    pieces = list(task(reversed(batches)))
-    return sorted(pieces, key=lambda piece: (piece["block"][0].as_py(), piece["first"][0].as_py()))
+def rows_of_files(pieces: Iterable[pa.RecordBatch], layout: Layout, ranges: Ranges = RANGES) -> list[Any]:
+    """Return the records of each file."""
+    of_file: dict[int, list[Any]] = {file: [] for file in range(ranges.n_files)}
+    for file, first, records in pieces_of(pieces, layout):
+        of_file[file].append((first, records))
+    return [np.concatenate([r for _, r in sorted(some, key=lambda s: s[0])]) for some in of_file.values()]
 
 
 @pytest.mark.parametrize(
     "layout", [Layout(F64, 3, False), Layout(F32, 3, False), Layout(F32, 3, True)], ids=str
 )
-def test_blocks_are_those_of_an_array_however_the_rows_were_partitioned(
-    layout: Layout, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("piece_bytes", [100, 1 << 22])
+def test_files_get_their_rows_however_these_were_partitioned(
+    layout: Layout, piece_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "_PIECE_BYTES", 100)
-    batches, starts = packed(layout, slice(0, 20), slice(20, 21), slice(21, 50))
-    blocks = list(ReadBlocks(layout, 7, 50)(cut(layout, batches, starts)))
-    expected = ArraySource(X.astype(layout.dtype), WEIGHT if layout.weighted else None).partitions(7)
-    assert [index for index, _ in blocks] == list(range(8))
-    for (_, block), other in zip(blocks, expected, strict=True):
-        np.testing.assert_equal(block.load(), other.load())
-        assert block.load()[0].dtype == layout.dtype
-        assert block.load()[0].flags.aligned
+    monkeypatch.setattr(rows, "PIECE_BYTES", piece_bytes)
+    files = rows_of_files(packed(layout), layout)
+    for file, records in enumerate(files):
+        part = slice(12 * file, min(12 * file + 18, 50))
+        np.testing.assert_array_equal(records["X"], X[part].astype(layout.dtype))
+        if layout.weighted:
+            np.testing.assert_array_equal(records["weight"], WEIGHT[part])
+    assert len(files) == 5
 
 
-def test_all_blocks_of_a_group_have_its_key() -> None:
-    layout = Layout(F64, 3, False)
-    pieces = cut(layout, *packed(layout, slice(0, 50)))
-    keys = {(piece["block"][0].as_py() // 2, piece["place"][0].as_py()) for piece in pieces}
-    assert keys == {(0, 100), (1, 101), (2, 102), (3, 103)}
+@pytest.mark.parametrize("block_rows", [1, 5, 7])
+def test_each_block_begins_in_one_file_which_holds_all_its_rows(block_rows: int) -> None:
+    blocks = [(block, file) for file in range(RANGES.n_files) for block in RANGES.blocks_of(file, block_rows)]
+    assert [block for block, _ in blocks] == list(range(-(-50 // block_rows)))
+    for block, file in blocks:
+        first, stop = RANGES.of(file)
+        assert first <= block * block_rows
+        assert min(block * block_rows + block_rows, 50) <= stop
 
 
-def test_new_weights_take_the_place_of_those_that_came_with_the_rows() -> None:
-    layout = Layout(F64, 3, True)
-    pieces = cut(layout, *packed(layout, slice(0, 50)), weight=WEIGHT + 1)
-    blocks = [block for _, block in ReadBlocks(layout, 7, 50)(pieces)]
-    np.testing.assert_array_equal(np.concatenate([block.load()[1] for block in blocks]), WEIGHT + 1)
+def test_pieces_are_cut_anew_for_other_files_and_weights() -> None:
+    layout, weighted, ranges = Layout(F64, 3, False), Layout(F64, 3, True), Ranges(50, 30, 20)
+    made = Cut(layout, RANGES, weighted, ranges, WEIGHT + 1)(packed(layout))
+    for file, records in enumerate(rows_of_files(made, weighted, ranges)):
+        part = slice(30 * file, 50)
+        np.testing.assert_array_equal(records["X"], X[part])
+        np.testing.assert_array_equal(records["weight"], WEIGHT[part] + 1)
 
 
-def test_some_rows_are_taken_wherever_they_are() -> None:
-    layout = Layout(F64, 3, False)
-    batches, starts = packed(layout, slice(0, 20), slice(20, 50))
-    wanted = np.array([3, 3, 19, 20, 49])
-    taken = np.empty((5, 3))
-    for batch in Take(layout, starts, "X", wanted)(reversed(batches)):
-        values = np.frombuffer(batch["records"][0].as_buffer()).reshape(-1, 3)
-        first = batch["first"][0].as_py()
-        taken[first : first + len(values)] = values
-    np.testing.assert_array_equal(taken, X[wanted])
-
-
-def test_the_first_value_that_is_not_finite_is_noted() -> None:
-    columns = [pa.array([1.0, 2.0, None]), pa.array([1.0, np.inf, 3.0])]
-    (batch,) = Pack(Layout(F64, 2, False))([of_part(0, columns)])
-    assert batch.select(["bad_row", "bad_column", "bad"]).to_pylist() == [
-        {"bad_row": 1, "bad_column": 1, "bad": np.inf}
-    ]
+def test_weights_may_be_left_out() -> None:
+    layout, weighted = Layout(F64, 3, False), Layout(F64, 3, True)
+    made = Cut(weighted, RANGES, layout, RANGES)(packed(weighted))
+    np.testing.assert_array_equal(rows_of_files(made, layout)[4]["X"], X[48:])
 
 
 def test_rows_of_several_partitions_may_come_in_one_batch() -> None:
     both = pa.concat_batches([of_part(3, list(X[:20].T)), of_part(7, list(X[20:].T))])
-    made = list(Pack(Layout(F64, 3, False))([both.slice(0, 0), both.slice(0, 30), both.slice(30)]))
-    assert [[batch[name][0].as_py() for name in ("part", "first", "n_rows")] for batch in made] == [
-        [3 << 33, 0, 20],
-        [7 << 33, 0, 30],
-    ]
-    records = np.concatenate([np.frombuffer(batch["records"][0].as_buffer()) for batch in made])
-    np.testing.assert_array_equal(records.reshape(-1, 3), X)
+    layout = Layout(F64, 3, False)
+    (records,) = rows_of_files(
+        Pack(layout, {3: (0, 20), 7: (20, 30)}, Ranges(50, 50, 0))([both]), layout, Ranges(50, 50, 0)
+    )
+    np.testing.assert_array_equal(records["X"], X)
 
 
-def test_an_empty_spark_partition_gives_nothing() -> None:
-    assert list(Pack(Layout(F64, 3, False))([])) == []
+@pytest.mark.parametrize("number", [(1 << 33) + 5, 2 << 33])
+def test_rows_that_were_not_counted_are_an_error(number: int) -> None:
+    with pytest.raises(DataError, match="other rows"):
+        row_numbers(np.array([number]), {1: (0, 5)})
 
 
 def test_arrays_are_rows() -> None:
-    column = pa.array(X.tolist())
-    (batch,) = Pack(Layout(F64, 3, False))([of_part(0, [column])])
-    np.testing.assert_array_equal(np.frombuffer(batch["records"][0].as_buffer()).reshape(-1, 3), X)
+    layout = Layout(F64, 3, False)
+    pieces = Pack(layout, ONE_PART, RANGES)([of_part(0, [pa.array(X.tolist())])])
+    np.testing.assert_array_equal(rows_of_files(pieces, layout)[0]["X"], X[:18])
 
 
 @pytest.mark.parametrize("wrong", [[1.0], None], ids=str)
 def test_arrays_of_other_lengths_are_refused(wrong: object) -> None:
     batch = of_part(0, [pa.array([[1.0, 2.0], wrong])])
     with pytest.raises(DataError, match="give each row as many"):
-        list(Pack(Layout(F64, 2, False))([batch]))
-
-
-def test_rows_that_are_missing_from_a_block_are_an_error() -> None:
-    layout = Layout(F64, 3, False)
-    pieces = cut(layout, *packed(layout, slice(0, 45)))
-    with pytest.raises(DataError, match="other rows"):
-        list(ReadBlocks(layout, 7, 50)(pieces))
+        list(Pack(Layout(F64, 2, False), ONE_PART, RANGES)([batch]))

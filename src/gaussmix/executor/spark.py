@@ -9,14 +9,15 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate
+from operator import itemgetter
 from typing import Any, Final, Protocol
 
 from gaussmix.errors import ExecutorError
-from gaussmix.executor.base import Executor, Item, Sum, pairwise_sum
+from gaussmix.executor.base import Executor, Item, Sum, sum_of_branches
 from gaussmix.executor.blas import one_blas_thread
 
-_SCHEMA: Final = "place long, total binary"
+_SCHEMA: Final = "place long, size long, total binary"
 
 
 class Spread(Protocol):
@@ -26,15 +27,10 @@ class Spread(Protocol):
     ----------
     read : callable
         What finds them there: Arrow record batches of a Spark partition -> (place, item), ascending.
-    group : int
-        A power of 2: of the items in places 0 to ``group - 1``, ``group`` to ``2 · group - 1`` and so on, all lie in
-        one Spark partition.
     """
 
     @property
     def read(self) -> Callable[[Iterable[Any]], Iterator[tuple[int, Any]]]: ...
-    @property
-    def group(self) -> int: ...
     def collect(self, function: Callable[[Iterable[Any]], Iterator[Any]], schema: str) -> list[Any]:
         """Return the rows that ``DataFrame.mapInArrow`` gives for the Spark partitions of the items."""
 
@@ -62,27 +58,56 @@ class SparkExecutor(Executor):
         spread = self._spread(items)
         if spread is None:
             return self._local.map_reduce(task, items)
-        rows = spread.collect(_Sums(task, spread.read, spread.group), _SCHEMA)
-        rows.sort(key=lambda row: row.place)
-        if [row.place for row in rows] != list(range(-(-len(items) // spread.group))):
+        rows = sorted(spread.collect(_Sums(task, spread.read), _SCHEMA), key=itemgetter(0))
+        ends = list(accumulate((size for _, size, _ in rows), initial=0))
+        if [place for place, _, _ in rows] != ends[:-1] or ends[-1] != len(items):
             raise ExecutorError("Spark returned some sums twice or not at all: fit again")
         # Made by _Sums in this job of ours, and never written to a file.
-        total: Sum = pairwise_sum(pickle.loads(row.total) for row in rows)  # noqa: S301
+        total: Sum = sum_of_branches((size, pickle.loads(total)) for _, size, total in rows)  # noqa: S301
         return total
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """Run a task on the items of a Spark partition, and yield the sum of each group."""
+    """Run a task on the items of a Spark partition, and yield the sums of the branches of the tree that it holds."""
 
     task: Callable[[Any], Any]
     read: Callable[[Iterable[Any]], Iterator[tuple[int, Any]]]
-    group: int
 
     def __call__(self, batches: Iterable[Any]) -> Iterator[Any]:
         import pyarrow as pa
 
         with one_blas_thread():  # Spark runs a task for each core
-            for place, items in groupby(self.read(batches), lambda item: item[0] // self.group):
-                total = pickle.dumps(pairwise_sum(self.task(item) for _, item in items))
-                yield pa.record_batch([[place], pa.array([total], pa.binary())], names=["place", "total"])
+            results = ((place, self.task(item)) for place, item in self.read(batches))
+            for place, size, total in branches(results):
+                content = pa.array([pickle.dumps(total)], pa.binary())
+                yield pa.record_batch([[place], [size], content], names=["place", "size", "total"])
+
+
+def branches(results: Iterable[tuple[int, Sum]]) -> Iterator[tuple[int, int, Sum]]:
+    """Yield the largest branches of ``pairwise_sum``'s tree that some of its results make up.
+
+    Parameters
+    ----------
+    results : iterable of (int, sum)
+        Each with its place, ascending: not all places need be there.
+
+    Yields
+    ------
+    place, size : int
+        Where a branch begins, and of how many results it is.
+    total
+        Their sum.
+    """
+    stack: list[tuple[int, int, Sum]] = []
+    for place, result in results:
+        size, total = 1, result
+        if stack and sum(stack[-1][:2]) != place:
+            yield from stack
+            stack = []
+        # A neighbour of the same size, whose own place is a multiple of twice this.
+        while stack and stack[-1][1] == size and stack[-1][0] % (2 * size) == 0:
+            place, _, left = stack.pop()
+            size, total = 2 * size, left + total
+        stack.append((place, size, total))
+    yield from stack

@@ -1,9 +1,8 @@
-"""Rows of a Spark DataFrame, in the order of its partitions: kept in the cluster, cut into logical blocks there.
+"""Rows of a Spark DataFrame, in the order of its partitions: brought into files beside the workers.
 
-The rows are packed into bytes once and stored on the workers' disks, so that their order stays as it is however the
-DataFrame was made. For a fit they are cut into logical blocks, which one shuffle brings together, and which lie in
-files beside the workers. A DataFrame that fits well into the driver is collected instead: a Spark job takes longer
-than a pass over so few rows in memory.
+The rows are numbered and counted, so that their order stays as it is however the DataFrame was made. Then one query
+packs them into bytes, brings those of each file together and writes it. A DataFrame that fits well into the driver is
+collected instead: a Spark job takes longer than a pass over so few rows in memory.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -21,42 +19,32 @@ from gaussmix.source import checked
 from gaussmix.source.array import ArraySource
 from gaussmix.source.base import Source
 from gaussmix.source.check import check_sample_weight, choose_columns, refuse_columns
-from gaussmix.source.finite import Unusable
-from gaussmix.source.limit import exceeds, limit_in_bytes
-from gaussmix.source.spark_blocks import SparkSource, Stored, collect, spread, worker_errors
-from gaussmix.source.spark_rows import PACKED, Layout, Pack, Take, parts_of, read_batch
+from gaussmix.source.limit import exceeds
+from gaussmix.source.request import Request
+from gaussmix.source.spark_blocks import SparkSource, spread
+from gaussmix.source.spark_rows import PART_BITS, PIECES, Layout, Pack, numbered, read_batch
+from gaussmix.source.spark_stored import keep, ranges_of, worker_errors
 from gaussmix.types import Float64Array, FloatArray
 
 # Of rows that are brought to the driver: 256 MiB, of the 1 GB that Spark lets it collect.
 COLLECTED_VALUES = 1 << 25
-_TASKS: Final = 4  # for each core, in which rows are read: one that is lost is not much work
+_TASKS: Final = 2  # for each core, in which rows are read: each takes its time, the last one ends alone
 _NUMBER: Final = "gaussmix_row"  # a column of this name, of the numbers of rows
+_ARRAYS: Final = "gaussmix_x"  # and one of arrays
 
 __all__ = ["SparkSource", "feature_columns", "read", "spread"]
 
 
-def read(
-    data: Any,
-    columns: Sequence[str] | None = None,
-    sample_weight: object = None,
-    *,
-    missing: bool = False,
-    memory_limit: int | str | None = None,
-) -> Source:
+def read(data: Any, request: Request) -> Source:
     """Return a source of the rows of a Spark DataFrame.
 
     Parameters
     ----------
     data : pyspark.sql.DataFrame
         Of numeric columns, or of one column of vectors (``pyspark.ml``) or arrays of numbers.
-    columns : sequence of str, optional
-        Columns to use. Default: all but that of the weights.
-    sample_weight : str or array-like of shape (N,), optional
-        A column, or one weight for each row in the order of ``data.collect()``.
-    missing : bool, default=False
-        Whether NaN and null are missing values: only where the rows are few enough to be collected.
-    memory_limit : int, str or None
-        What rows may take in the memory of the driver, as in ``as_source``.
+    request : Request
+        An array of weights is in the order of ``data.collect()``. NaN and null are missing values only where the rows
+        are few enough to be collected; its limit is that of the driver's memory.
 
     Raises
     ------
@@ -71,27 +59,28 @@ def read(
         raise DataTypeError(
             f"X is a {type(data).__name__} of pyspark: pass a Spark DataFrame, X.to_spark() of a pandas-on-Spark one"
         )
-    limit = limit_in_bytes(memory_limit)
+    limit, weight_column = request.limit, request.weight_column
     with worker_errors():
-        weight_column = sample_weight if isinstance(sample_weight, str) else None
-        selected, layout, names = _selected(data, columns, weight_column)
+        selected, layout, names = _selected(data, request.columns, weight_column)
         with _evaluated_once(data, selected):
-            n_rows = selected.count()
+            parts, length = _parts(selected, layout)
+            layout = replace(layout, n_features=length or layout.n_features)
+            n_rows = sum(count for _, count in parts.values())
             if n_rows == 0:
                 raise DataError("X has 0 rows: at least one is needed")
             few = n_rows * layout.n_features <= COLLECTED_VALUES
             if few and not exceeds(n_rows, layout.n_features, limit):
-                X, weight = _collected(selected, layout)
-                given: Any = sample_weight if weight_column is None else weight
-                return checked(ArraySource(X, given, names), missing=missing)
-            source, rows = _packed(selected, layout, names)
-        _require_finite(rows, source.starts, names, layout.dtype)
-        source = replace(source, exceeds_memory=exceeds(source.n_rows, layout.n_features, limit))
-        if weight_column is not None:
-            weight = np.empty(source.n_rows)
-            collect(source.packed.frame, Take(layout, source.starts, "weight"), weight)
-            return replace(source, sample_weight=check_sample_weight(weight, source.n_rows))
-        return source if sample_weight is None else source.with_weight(sample_weight)
+                X, weight = _collected(selected, layout, parts)
+                given: Any = request.sample_weight if weight_column is None else weight
+                return checked(ArraySource(X, given, names), missing=request.missing)
+            ranges = ranges_of(layout, n_rows, _cores(selected.sparkSession) or max(1, len(parts)))
+            rows = keep(selected.mapInArrow(Pack(layout, parts, ranges), PIECES), layout, ranges)
+    if rows.unusable is not None:
+        raise rows.unusable.error(names=names)
+    source = SparkSource(rows, names, exceeds_memory=exceeds(n_rows, layout.n_features, limit))
+    if weight_column is not None:
+        return replace(source, sample_weight=check_sample_weight(source.column_of_weights(), n_rows))
+    return source if request.sample_weight is None else source.with_weight(request.sample_weight)
 
 
 @contextmanager
@@ -108,32 +97,38 @@ def _evaluated_once(data: Any, selected: Any) -> Iterator[None]:
         selected.unpersist()
 
 
-def _collected(selected: Any, layout: Layout) -> tuple[FloatArray, Float64Array | None]:
+def _parts(selected: Any, layout: Layout) -> tuple[dict[int, tuple[int, int]], int]:
+    """Return of each of Spark's partitions that has rows the number of its first and how many; and D of arrays.
+
+    D is that of any of the rows, and 0 where rows are no arrays.
+    """
+    from pyspark.sql import functions
+
+    part = functions.shiftright(_NUMBER, PART_BITS).alias("part")
+    arrays = layout.n_features == 0
+    length = functions.first(functions.size(_ARRAYS), ignorenulls=True) if arrays else functions.lit(0)
+    found = selected.groupBy(part).agg(functions.count("*").alias("n_rows"), length.alias("length")).collect()
+    parts, start = {}, 0
+    for row in sorted(found, key=lambda row: row.part):
+        parts[row.part] = (start, row.n_rows)
+        start += row.n_rows
+    lengths = (row.length for row in found if row.length is not None)
+    return parts, max(1, next(lengths, 1)) if arrays else 0
+
+
+def _collected(
+    selected: Any, layout: Layout, parts: Mapping[int, tuple[int, int]]
+) -> tuple[FloatArray, Float64Array | None]:
     """Return all rows and their weights, brought here without Python's help on the workers."""
-    # Stable: the batches of a part stay as they come.
-    batches = sorted(parts_of(selected.toArrow().to_batches()), key=itemgetter(0))
-    n_rows = sum(batch.num_rows for _, batch in batches)
+    n_rows = sum(count for _, count in parts.values())
     X = np.empty((n_rows, layout.n_features), layout.dtype)
     weight = np.empty(n_rows) if layout.weighted else None
-    first = 0
-    for _, batch in batches:
-        rows = slice(first, first := first + batch.num_rows)
-        X[rows], some = read_batch(batch, layout)
+    for batch in selected.toArrow().to_batches():
+        rows, columns = numbered(batch, parts)
+        X[rows], some = read_batch(columns, layout)
         if weight is not None:
             weight[rows] = some
     return X, weight
-
-
-def _packed(selected: Any, layout: Layout, names: tuple[str, ...] | None) -> tuple[SparkSource, list[Any]]:
-    """Return a source of rows that stay where they are, and what is known of each run of them."""
-    from pyspark import StorageLevel
-
-    packed = selected.mapInArrow(Pack(layout), PACKED).persist(StorageLevel.DISK_ONLY)
-    rows = packed.drop("records").collect()
-    rows.sort(key=lambda row: (row.part, row.first))
-    starts, n_rows = _starts(rows)
-    parallel = _cores(selected.sparkSession) or max(1, len(starts))
-    return SparkSource(Stored(packed), layout, starts, parallel, n_rows, names), rows
 
 
 def _selected(
@@ -146,12 +141,10 @@ def _selected(
     if weight is not None:
         choose_columns(data.columns, [weight])
     features, array, dtype = _cast(data, names)
-    n_features = len(names)
     if array:
-        first = data.select(functions.size(features[0])).first()
-        n_features = 1 if first is None else max(1, first[0])
+        features = [features[0].alias(_ARRAYS)]
     weights = [] if weight is None else [column_of(weight).cast("double")]
-    layout = Layout(dtype, n_features, weight is not None)
+    layout = Layout(dtype, 0 if array else len(names), weight is not None)  # see _parts
     # Not the number of the partition: for rows that it holds itself, Spark takes 0 for all, and divides them later.
     selected = data.select(*features, *weights, functions.monotonically_increasing_id().alias(_NUMBER))
     return _in_few_tasks(selected), layout, None if array else tuple(names)
@@ -213,33 +206,17 @@ def _array(column: Any, kind: Any) -> tuple[Any, np.dtype[Any]] | None:
     """Return a column of vectors or arrays as one of arrays of float32 or float64; None for other columns."""
     if type(kind).__name__ == "VectorUDT":
         from pyspark.ml.functions import vector_to_array
+        from pyspark.sql import functions
 
-        return vector_to_array(column), np.dtype(np.float64)
+        # The values of dense vectors as they are: Spark takes three times as long to convert each.
+        inside = functions.unwrap_udt(column)
+        dense = functions.when(inside["type"] == 1, inside["values"])
+        return dense.otherwise(vector_to_array(column)), np.dtype(np.float64)
     if kind.typeName() != "array" or not _is_numeric(kind.elementType):
         return None
     if kind.elementType.typeName() == "float":
         return column, np.dtype(np.float32)
     return column.cast("array<double>"), np.dtype(np.float64)
-
-
-def _starts(rows: Sequence[Any]) -> tuple[dict[int, int], int]:
-    """Return the number of the first row of each Spark partition that has rows, and that of all rows."""
-    starts: dict[int, int] = {}
-    n_rows = 0
-    for row in rows:
-        starts.setdefault(row.part, n_rows)
-        n_rows += row.n_rows
-    return starts, n_rows
-
-
-def _require_finite(
-    rows: Sequence[Any], starts: Mapping[int, int], names: Sequence[str] | None, dtype: np.dtype[Any]
-) -> None:
-    """Raise DataError if a value is not finite, naming the first: rows are numbered as ``collect()`` gives them."""
-    for row in rows:
-        if row.bad_row is not None:
-            unusable = Unusable(row.bad_row, row.bad_column, row.bad, dtype)
-            raise unusable.error(starts[row.part] + row.first, names)
 
 
 def _cores(session: Any) -> int | None:

@@ -1,210 +1,178 @@
-"""Blocks in files beside Spark's workers: written once, and read in each pass.
+"""What Spark's workers do with rows in files: read blocks of them, and take some.
 
-Spark hands rows to the workers' Python through a socket, at some hundred megabytes a second and core; a pass over
-most mixtures is faster than that. A file that was just written is read at the speed of memory. So what Spark stores,
-and hands over in each pass, are only the numbers of groups of blocks: tasks run where Spark stores these, beside the
+What Spark hands over in each pass are only the numbers of files: tasks run where Spark stores these, beside the
 files. Where a worker was lost, Spark makes the number, and the file with it, anew from what it stored before. A task
-that comes to run on another machine finds no file, says so, and its group is handed over for this one pass.
+that comes to run on another machine finds no file, says so, and its rows are handed over for this one pass.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, groupby
-from pathlib import Path
-from secrets import token_hex
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
 
+from gaussmix.errors import DataError
 from gaussmix.source.array import ArrayPartition
-from gaussmix.source.spark_rows import Batches, ReadBlocks, one_row
+from gaussmix.source.spark_files import KEPT, Files, numbers_of
+from gaussmix.source.spark_rows import CHANGED, PIECE_BYTES, Batches, Layout, Records, one_row, pieces_of
+from gaussmix.types import IntArray
 
-KEPT: Final = "group long"
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """Name the files of one source on the machines of workers, each with one group of blocks.
-
-    They lie in folders that Spark makes for its workers, and removes when the application ends. A worker that has
-    none keeps nothing: its groups are handed over in each pass.
-
-    Attributes
-    ----------
-    name : str
-        No other source's.
-    blocks : ReadBlocks
-        How many rows there are, in which layout and in how many blocks.
-    group : int
-        Blocks of a file.
-    """
-
-    name: str
-    blocks: ReadBlocks
-    group: int
-
-    @property
-    def n_blocks(self) -> int:
-        """How many blocks all files hold."""
-        return -(-self.blocks.n_rows // self.blocks.block_rows)
-
-    def path(self, group: int) -> Path | None:
-        """Return where the file of a group is on this machine."""
-        folders = list(filter(None, os.environ.get("SPARK_LOCAL_DIRS", "").split(",")))
-        return Path(folders[group % len(folders)]) / f"gaussmix-{self.name}-{group}" if folders else None
-
-    def has(self, group: int) -> bool:
-        """Return whether the file of a group is on this machine, whole."""
-        path = self.path(group)
-        with suppress(OSError):
-            return path is not None and path.stat().st_size == self._n_rows(group) * self._itemsize
-        return False
-
-    def write(self, group: int, partitions: Iterable[ArrayPartition]) -> None:
-        """Write a group's rows, behind each block its weights; for this user only."""
-        path = self.path(group)
-        if path is None:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{token_hex(8)}")
-        try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                for X, weight in (partition.load() for partition in partitions):
-                    X.tofile(file)
-                    if weight is not None:
-                        weight.tofile(file)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
-    @property
-    def _itemsize(self) -> int:
-        return self.blocks.layout.record.itemsize
-
-    def _n_rows(self, group: int) -> int:
-        size = self.group * self.blocks.block_rows
-        return min(size, self.blocks.n_rows - group * size)
-
-    def read(self, group: int, begin: int, end: int) -> Iterator[tuple[int, ArrayPartition]]:
-        """Yield the blocks of a group that lie in ``begin`` to ``end``, each with its number."""
-        layout, n_rows, size = self.blocks.layout, self.blocks.n_rows, self.blocks.block_rows
-        first = group * self.group
-        path = self.path(group)
-        assert path is not None  # has(group)
-        with path.open("rb") as file:
-            for block in range(max(first, begin), min(first + self.group, end)):
-                file.seek((block - first) * size * self._itemsize)
-                count = min(size, n_rows - block * size)
-                values = np.fromfile(file, layout.dtype, count * layout.n_features)
-                weight = np.fromfile(file, np.float64, count) if layout.weighted else None
-                yield block, ArrayPartition(values.reshape(count, layout.n_features), weight, layout.dtype)
+TAKEN: Final = "first long, content binary"
 
 
 @dataclass(frozen=True)
-class Keep:
-    """Write the blocks of a Spark partition to files of this machine, and yield the numbers of their groups."""
-
-    files: Files
-
-    def __call__(self, batches: Batches) -> Iterator[Any]:
-        for group, blocks in groupby(self.files.blocks(batches), lambda item: item[0] // self.files.group):
-            self.files.write(group, (partition for _, partition in blocks))
-            yield one_row(KEPT, [group])
-
-
-@dataclass(frozen=True)
-class Forget:
-    """Remove the files of a Spark partition's groups."""
-
-    files: Files
-
-    def __call__(self, batches: Batches) -> Iterator[Any]:
-        for group in _groups(batches):
-            path = self.files.path(group)
-            if path is not None:
-                with suppress(OSError):
-                    path.unlink()
-            yield one_row(KEPT, [group])
-
-
-@dataclass(frozen=True)
-class ReadKept:
-    """Read blocks of a Spark partition: from files where it has the numbers of groups, or from pieces.
+class ReadBlocks:
+    """Read logical blocks of a Spark partition: from files where it has their numbers, or from pieces.
 
     Attributes
     ----------
     files : Files
+    block_rows : int
     begin, end : int
         The blocks to read; the first counts as block 0.
     """
 
     files: Files
+    block_rows: int
     begin: int
     end: int
 
     def __call__(self, batches: Batches) -> Iterator[tuple[int, ArrayPartition]]:
         """Yield the number of each block, counted from ``begin``, and a partition that holds its rows."""
-        batches = iter(batches)
-        for batch in batches:
-            if "group" not in batch.schema.names:
-                yield from self._of_pieces(batch, batches)
-                return
-            for group in _groups([batch]):
-                for block, partition in self.files.read(group, self.begin, self.end):
-                    yield block - self.begin, partition
+        for file, pieces in _of_files(batches, self.files.layout):
+            blocks = self._blocks(file)
+            spans = [self._span(block) for block in blocks]
+            if pieces is None:
+                read: Iterable[ArrayPartition] = (self.files.block(file, *span) for span in spans)
+            else:
+                read = map(self.files.layout.partition, _spans(pieces, spans))
+            yield from zip((block - self.begin for block in blocks), read, strict=True)
 
-    def _of_pieces(self, first: Any, others: Batches) -> Iterator[tuple[int, ArrayPartition]]:
-        for block, partition in self.files.blocks(chain([first], others)):
-            if self.begin <= block < self.end:
-                yield block - self.begin, partition
+    def _blocks(self, file: int) -> range:
+        blocks = self.files.ranges.blocks_of(file, self.block_rows)
+        return range(max(blocks.start, self.begin), min(blocks.stop, self.end))
+
+    def _span(self, block: int) -> tuple[int, int]:
+        first = block * self.block_rows
+        return first, min(first + self.block_rows, self.files.ranges.n_rows)
+
+
+@dataclass(frozen=True)
+class Take:
+    """Take X or weight of some rows of a Spark partition.
+
+    Attributes
+    ----------
+    files : Files
+    name : {"X", "weight"}
+    rows : ndarray of int, or slice
+        Numbers of rows, ascending.
+    """
+
+    files: Files
+    name: str
+    rows: IntArray | slice = field(repr=False)
+
+    def __call__(self, batches: Batches) -> Iterator[Any]:
+        """Yield values, each with the place of its first among all that are taken."""
+        ranges = self.files.ranges
+        for file, pieces in _of_files(batches, self.files.layout):
+            if pieces is None:
+                place, rows = self._within(ranges.of(file)[0], ranges.own_stop(file))
+                if _length(rows):
+                    yield from _in_steps(place, self.files.read(file, self.name, rows))
+                continue
+            for _, first, records in pieces:
+                place, rows = self._within(first, min(first + len(records), ranges.own_stop(file)))
+                if _length(rows):
+                    yield from _in_steps(place, records[self.name][_shifted(rows, first)])
+
+    def _within(self, first: int, stop: int) -> tuple[int, IntArray | slice]:
+        """Return the chosen rows of these, and the place of the first of them among all."""
+        if isinstance(self.rows, slice):
+            begin = max(first, self.rows.start)
+            return begin - self.rows.start, slice(begin, max(begin, min(stop, self.rows.stop)))
+        low, high = np.searchsorted(self.rows, [first, stop])
+        return int(low), self.rows[low:high]
+
+
+def _length(rows: IntArray | slice) -> int:
+    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+
+
+def _shifted(rows: IntArray | slice, by: int) -> IntArray | slice:
+    return slice(rows.start - by, rows.stop - by) if isinstance(rows, slice) else rows - by
+
+
+def _in_steps(place: int, values: Any) -> Iterator[Any]:
+    step = max(1, PIECE_BYTES // values[:1].nbytes)
+    for done in range(0, len(values), step):
+        yield one_row(TAKEN, [place + done, np.ascontiguousarray(values[done : done + step])])
 
 
 @dataclass(frozen=True)
 class WhereKept:
-    """Call a function with the groups whose files are on this machine, and name the others as ``-1 - group``.
+    """Call a function with the numbers of files that are on this machine, and name the others as ``-1 - file``.
 
     Attributes
     ----------
     function : callable
-        Arrow record batches of groups -> record batches, the first column a number of at least 0.
+        Arrow record batches of numbers -> record batches, the first column a number of at least 0.
     files : Files
     schema : str
         Of what the function yields.
+    wanted : range
+        Of numbers of files: others are left out.
     """
 
     function: Callable[[Iterable[Any]], Iterator[Any]]
     files: Files
     schema: str
+    wanted: range
 
     def __call__(self, batches: Batches) -> Iterator[Any]:
-        for group in _groups(batches):
-            if self.files.has(group):
-                yield from self.function(iter([one_row(KEPT, [group])]))
-            else:
-                yield one_row(self.schema, [-1 - group, None])
+        for file in numbers_of(batches):
+            if file in self.wanted and self.files.has(file):
+                yield from self.function(iter([one_row(KEPT, [file, None, None, None])]))
+            elif file in self.wanted:
+                yield one_row(self.schema, [-1 - file, *[None] * self.schema.count(",")])
 
 
 @dataclass(frozen=True)
-class Whole:
-    """Yield the rows of blocks, with their weights behind them, as bytes."""
+class OfNumbers:
+    """Call a function of Arrow record batches with numbers of files that come as rows, and yield tuples."""
 
-    read: ReadKept
+    function: Callable[[Batches], Iterator[Any]]
 
-    def __call__(self, batches: Batches) -> Iterator[Any]:
-        for block, partition in self.read(batches):
-            X, weight = partition.load()
-            content = X.tobytes() + (b"" if weight is None else weight.tobytes())
-            yield one_row(WHOLE, [block, content])
+    def __call__(self, rows: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+        for batch in self.function(one_row(KEPT, [row.file, None, None, None]) for row in rows):
+            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-WHOLE: Final = "block long, content binary"
-
-
-def _groups(batches: Batches) -> Iterator[int]:
+def _of_files(batches: Batches, layout: Layout) -> Iterator[tuple[int, Iterator[Any] | None]]:
+    """Yield the number of each file of a Spark partition, with its pieces in order where these were handed over."""
+    batches = iter(batches)
     for batch in batches:
-        yield from batch["group"].to_pylist()
+        if "records" in batch.schema.names:
+            yield from groupby(pieces_of(chain([batch], batches), layout), key=itemgetter(0))
+            return
+        for file in numbers_of([batch]):
+            yield file, None
+
+
+def _spans(pieces: Iterator[Any], spans: Iterable[tuple[int, int]]) -> Iterator[Records]:
+    """Yield the records of each (first, stop) of rows, ascending, from the pieces of a file."""
+    held: list[tuple[int, Records]] = []
+    for first, stop in spans:
+        held = [(at, records) for at, records in held if at + len(records) > first]
+        while not held or held[-1][0] + len(held[-1][1]) < stop:
+            piece = next(pieces, None)
+            if piece is None:
+                raise DataError(CHANGED)
+            if piece[1] + len(piece[2]) > first:
+                held.append(piece[1:])
+        yield np.concatenate([records[max(first - at, 0) : stop - at] for at, records in held])

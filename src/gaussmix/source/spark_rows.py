@@ -1,4 +1,4 @@
-"""What Spark's workers do with rows: pack them into bytes, cut them into logical blocks, and read these again.
+"""What Spark's workers do with rows: find their numbers, and pack them into pieces for the files that hold them.
 
 Rows travel as the bytes of records, float32 or float64 in the order of the columns, with the weight behind them where
 there is one: Spark moves them without looking inside. All of it goes through ``DataFrame.mapInArrow``, which is there
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
-from operator import itemgetter
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -18,14 +17,12 @@ from numpy.typing import NDArray
 
 from gaussmix.errors import DataError
 from gaussmix.source.array import ArrayPartition
-from gaussmix.source.finite import examine
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
-PACKED: Final = "part long, first long, n_rows long, bad_row long, bad_column int, bad double, records binary"
-CUT: Final = "place long, block long, first long, records binary"
-TAKEN: Final = "first long, records binary"
-_PIECE_BYTES: Final = 1 << 22  # of one value of bytes: 4 MiB, as much as Spark caches in one batch
-_CHANGED: Final = (
+PIECES: Final = "file int, first long, records binary"
+PART_BITS: Final = 33  # of the number that Spark gives a row, behind that of its part
+PIECE_BYTES: Final = 1 << 22  # of one value of bytes: 4 MiB, as much as Spark caches in one batch
+CHANGED: Final = (
     "the DataFrame gave other rows when Spark read it again: persist it, or write it to a file and read that"
 )
 
@@ -55,11 +52,6 @@ class Layout:
         fields: list[Any] = [("X", self.dtype, (self.n_features,))]
         return np.dtype([*fields, ("weight", np.float64)] if self.weighted else fields)
 
-    @property
-    def piece_rows(self) -> int:
-        """How many rows one value of bytes holds, at most."""
-        return max(1, _PIECE_BYTES // self.record.itemsize)
-
     def records(self, X: Any, weight: Any = None) -> Records:
         """Return rows and their weights as records."""
         made = np.empty(len(X), self.record)
@@ -80,41 +72,147 @@ class Layout:
         return ArrayPartition(X, weight, self.dtype)
 
 
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """Say which rows each file holds: its own, and those behind them that a block which begins in it may reach.
+
+    So files serve blocks of any size up to ``reach + 1`` rows.
+
+    Attributes
+    ----------
+    n_rows : int
+        N, of all files.
+    size : int
+        The rows of its own that each file holds; the last may have fewer.
+    reach : int
+        How many of the next rows it holds besides.
+    """
+
+    n_rows: int
+    size: int
+    reach: int
+
+    @property
+    def n_files(self) -> int:
+        """How many files there are."""
+        return -(-self.n_rows // self.size)
+
+    def of(self, file: int) -> tuple[int, int]:
+        """Return the numbers of the first row that a file holds and of that behind the last."""
+        return file * self.size, min((file + 1) * self.size + self.reach, self.n_rows)
+
+    def own_stop(self, file: int) -> int:
+        """Return the number of the row behind the last of a file's own."""
+        return min((file + 1) * self.size, self.n_rows)
+
+    def files_of(self, first: int, stop: int) -> range:
+        """Return the files that hold any of these rows."""
+        return range(max(0, (first - self.reach) // self.size), (stop - 1) // self.size + 1)
+
+    def blocks_of(self, file: int, block_rows: int) -> range:
+        """Return the logical blocks that begin among a file's own rows."""
+        return range(-(-file * self.size // block_rows), -(-self.own_stop(file) // block_rows))
+
+
+def numbered(batch: Any, parts: Mapping[int, tuple[int, int]]) -> tuple[IntArray, Any]:
+    """Return the numbers of the rows of a record batch, of which its last column tells, and its other columns."""
+    last = batch.num_columns - 1
+    return row_numbers(batch.column(last).to_numpy(), parts), batch.select(list(range(last)))
+
+
+def row_numbers(numbers: IntArray, parts: Mapping[int, tuple[int, int]]) -> IntArray:
+    """Return where rows stand in ``DataFrame.collect()``, from the numbers that Spark gave them.
+
+    Parameters
+    ----------
+    numbers : ndarray of int
+        Of ``monotonically_increasing_id``: the number of a part, and behind it the row's in this part.
+    parts : mapping of int to (int, int)
+        The number of the first row of each part, and how many rows it has.
+
+    Raises
+    ------
+    DataError
+        If there is no such row.
+    """
+    part, offset = numbers >> PART_BITS, numbers & ((1 << PART_BITS) - 1)
+    rows: IntArray = offset.copy()
+    for found in np.unique(part):
+        start, count = parts.get(int(found), (0, 0))
+        of_part = part == found
+        if offset[of_part].max() >= count:
+            raise DataError(CHANGED)
+        rows[of_part] += start
+    return rows
+
+
 @dataclass(frozen=True)
 class Pack:
-    """Pack the columns of rows into records, those of each part by themselves.
+    """Pack the columns of rows into pieces for files.
 
-    Behind the columns are the numbers that Spark gives the rows. A part holds rows that are numbered one after the
-    other, of one Spark partition or some of its rows: several follow, since Spark is asked to read them in few tasks.
-    The first value that is not finite is noted.
+    Behind the columns are the numbers that Spark gives the rows: see ``row_numbers``.
     """
 
     layout: Layout
+    parts: Mapping[int, tuple[int, int]] = field(repr=False)
+    ranges: Ranges
 
     def __call__(self, batches: Batches) -> Iterator[Any]:
-        for part, some in groupby(parts_of(batches), key=itemgetter(0)):
-            first = 0
-            made = (self.layout.records(*read_batch(batch, self.layout)) for _, batch in some)
-            for records in _runs(made, self.layout.piece_rows):
-                yield one_row(PACKED, [part, first, len(records), *_first_bad(records), records.tobytes()])
-                first += len(records)
+        for batch in (batch for batch in batches if batch.num_rows):
+            rows, columns = numbered(batch, self.parts)
+            records = self.layout.records(*read_batch(columns, self.layout))
+            for start, end in pairwise([0, *(np.flatnonzero(np.diff(rows) != 1) + 1), len(rows)]):
+                yield from _pieces(self.ranges, int(rows[start]), records[start:end])
 
 
-def parts_of(batches: Batches) -> Iterator[tuple[int, Any]]:
-    """Yield the same rows as batches of one part each, with its first row's number, without the numbers.
+@dataclass(frozen=True)
+class Cut:
+    """Cut pieces anew, for other files or with other weights.
 
-    In the order of these numbers, parts are in the order of ``DataFrame.collect()``.
+    Attributes
+    ----------
+    layout, cut_layout : Layout
+        Of the rows that come and go.
+    ranges, cut_ranges : Ranges
+        Of their files.
+    weight : ndarray of shape (N,), or None
+        Weights of all rows; None where those that come with the rows stay.
     """
-    part = following = -1
+
+    layout: Layout
+    ranges: Ranges
+    cut_layout: Layout
+    cut_ranges: Ranges
+    weight: Float64Array | None = field(default=None, repr=False)
+
+    def __call__(self, batches: Batches) -> Iterator[Any]:
+        for file, first, records in pieces_of(batches, self.layout):
+            own = records[: max(0, self.ranges.own_stop(file) - first)]
+            if self.weight is not None:
+                own = self.cut_layout.records(own["X"], self.weight[first : first + len(own)])
+            elif self.cut_layout != self.layout:
+                own = self.cut_layout.records(own["X"])
+            if len(own):
+                yield from _pieces(self.cut_ranges, first, own)
+
+
+def _pieces(ranges: Ranges, start: int, records: Records) -> Iterator[Any]:
+    """Yield rows that follow each other, the first of number ``start``, once for each file that holds them."""
+    step = max(1, PIECE_BYTES // records.itemsize)
+    for done in range(0, len(records), step):
+        some, begin = records[done : done + step], start + done
+        for file in ranges.files_of(begin, begin + len(some)):
+            first, stop = ranges.of(file)
+            held = some[max(first - begin, 0) : max(stop - begin, 0)]
+            yield one_row(PIECES, [file, max(first, begin), held])
+
+
+def pieces_of(batches: Batches, layout: Layout) -> Iterator[tuple[int, int, Records]]:
+    """Yield the file of each piece, the number of its first row, and its records."""
     for batch in batches:
-        number = batch.column(batch.num_columns - 1).to_numpy()
-        rows = batch.select(list(range(batch.num_columns - 1)))
-        if len(number):
-            for start, end in pairwise([0, *(np.flatnonzero(np.diff(number) != 1) + 1), len(number)]):
-                if number[start] != following:
-                    part = int(number[start])
-                following = int(number[end - 1]) + 1
-                yield part, rows.slice(start, end - start)
+        columns = (batch.column(name) for name in ("file", "first", "records"))
+        for file, first, value in zip(*columns, strict=True):
+            yield file.as_py(), first.as_py(), layout.of_bytes(value)
 
 
 def read_batch(batch: Any, layout: Layout) -> tuple[FloatArray, Any]:
@@ -149,152 +247,23 @@ def _numbers(column: Any) -> NDArray[Any]:
     return values
 
 
-def _runs(batches: Iterable[Records], n_rows: int) -> Iterator[Records]:
-    """Yield the same rows in runs of ``n_rows``; the last may be shorter."""
-    held: list[Records] = []
-    count = 0
-    for records in batches:
-        held.append(records)
-        count += len(records)
-        if count < n_rows:
-            continue
-        joined = np.concatenate(held)
-        whole = count // n_rows * n_rows
-        yield from (joined[start : start + n_rows] for start in range(0, whole, n_rows))
-        held, count = [joined[whole:]], count - whole
-    if count:
-        yield np.concatenate(held)
-
-
-def _first_bad(records: Records) -> tuple[int | None, int | None, float | None]:
-    """Return row, column and value of the first value that is not finite."""
-    unusable = examine(records["X"], missing=False)[1]
-    return (None, None, None) if unusable is None else (unusable.row, unusable.column, unusable.value)
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Cut packed rows into pieces of logical blocks, each with the key of the Spark partition where it belongs.
-
-    Attributes
-    ----------
-    packed, cut : Layout
-        Of the rows that come and go: weights may be new.
-    starts : mapping of int to int
-        The number of the first row of each Spark partition.
-    block_rows : int
-    group : int
-        Blocks of one Spark partition.
-    keys : ndarray of int
-        The key of each group.
-    weight : ndarray of shape (N,), or None
-        New weights of all rows.
-    """
-
-    packed: Layout
-    cut: Layout
-    starts: Mapping[int, int]
-    block_rows: int
-    group: int
-    keys: IntArray
-    weight: Float64Array | None = field(default=None, repr=False)
-
-    def __call__(self, batches: Batches) -> Iterator[Any]:
-        for part, first, value in _values(batches, "part", "first", "records"):
-            if part.as_py() not in self.starts:
-                raise DataError(_CHANGED)
-            start = self.starts[part.as_py()] + first.as_py()
-            records = self.packed.of_bytes(value)
-            if self.cut != self.packed or self.weight is not None:
-                stop = start + len(records)
-                weight = None if self.weight is None else self.weight[start:stop]
-                records = self.cut.records(records["X"], weight)
-            yield from self._pieces(start, records)
-
-    def _pieces(self, start: int, records: Records) -> Iterator[Any]:
-        done = 0
-        while done < len(records):
-            block, first = divmod(start + done, self.block_rows)
-            piece = records[done : done + self.block_rows - first]
-            key = int(self.keys[block // self.group])
-            yield one_row(CUT, [key, block, first, piece.tobytes()])
-            done += len(piece)
-
-
-@dataclass(frozen=True)
-class ReadBlocks:
-    """Read logical blocks from the pieces of a Spark partition, which come in the order of their rows.
-
-    Attributes
-    ----------
-    layout : Layout
-    block_rows : int
-    n_rows : int
-        N, of all blocks.
-    """
-
-    layout: Layout
-    block_rows: int
-    n_rows: int
-
-    def __call__(self, batches: Batches) -> Iterator[tuple[int, ArrayPartition]]:
-        """Yield the number of each block, and a partition that holds its rows."""
-        held: list[Records] = []
-        count = 0
-        for index, value in _values(batches, "block", "records"):
-            block = index.as_py()
-            held.append(self.layout.of_bytes(value))
-            count += len(held[-1])
-            if count == min(self.block_rows, self.n_rows - block * self.block_rows):
-                records = held[0] if len(held) == 1 else np.concatenate(held)
-                yield block, self.layout.partition(records)
-                held, count = [], 0
-        if held:
-            raise DataError(_CHANGED)
-
-
-@dataclass(frozen=True)
-class Take:
-    """Take X or weight of some of the packed rows.
-
-    Attributes
-    ----------
-    layout : Layout
-    starts : mapping of int to int
-        The number of the first row of each Spark partition.
-    name : {"X", "weight"}
-    rows : ndarray of int, or None
-        Numbers of rows, ascending; None for all.
-    """
-
-    layout: Layout
-    starts: Mapping[int, int]
-    name: str
-    rows: IntArray | None = field(default=None, repr=False)
-
-    def __call__(self, batches: Batches) -> Iterator[Any]:
-        for part, first, value in _values(batches, "part", "first", "records"):
-            start = self.starts[part.as_py()] + first.as_py()
-            records = self.layout.of_bytes(value)
-            values = records[self.name]
-            if self.rows is not None:
-                low, high = np.searchsorted(self.rows, [start, start + len(records)])
-                start, values = int(low), values[self.rows[low:high] - start]
-            if len(values):
-                yield one_row(TAKEN, [start, values.tobytes()])
-
-
-def _values(batches: Batches, *names: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the Arrow values of some columns, row by row."""
-    for batch in batches:
-        yield from zip(*(batch.column(name) for name in names), strict=True)
-
-
 def one_row(schema: str, values: list[Any]) -> Any:
-    """Return a record batch of one row."""
+    """Return a record batch of one row; a value of bytes may be a contiguous array, which is not copied."""
     import pyarrow as pa
 
     kinds = {"int": pa.int32(), "long": pa.int64(), "double": pa.float64(), "binary": pa.binary()}
     fields = [field.split() for field in schema.split(", ")]
-    arrays = [pa.array([value], kinds[kind]) for value, (_, kind) in zip(values, fields, strict=True)]
+    arrays = [
+        _binary(value) if isinstance(value, np.ndarray) else pa.array([value], kinds[kind])
+        for value, (_, kind) in zip(values, fields, strict=True)
+    ]
     return pa.record_batch(arrays, names=[name for name, _ in fields])
+
+
+def _binary(values: NDArray[Any]) -> Any:
+    """Return an Arrow array of one value: the bytes of a contiguous array."""
+    import pyarrow as pa
+
+    content = values.reshape(-1).view(np.uint8)
+    offsets = pa.py_buffer(np.array([0, content.nbytes], np.int32))
+    return pa.Array.from_buffers(pa.binary(), 1, [None, offsets, pa.py_buffer(content)])
