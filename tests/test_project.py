@@ -98,6 +98,14 @@ def test_an_estimator_loads_nothing_optional(name):
     assert loaded.stdout.strip() == "[]"
 
 
+def test_an_estimator_loads_nothing_that_few_fits_need():
+    rare = ("source.gather", "model.background", "prior.frozen", "covariance.joint_diagonalization")
+    modules = {f"gaussmix.{name}" for name in rare}
+    program = f"import sys; from gaussmix import GaussianMixture; print(sorted({modules} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
 def test_source_runs_no_foreign_code(path):
     tree = ast.parse(path.read_text())

@@ -121,6 +121,15 @@ def test_a_splitter_goes_with_a_checkpoint(tmp_path):
         search("kmeans", path, **options, cv=KFold(3)).fit(IRIS, resume=True)
 
 
+def test_a_splitter_of_other_folds_each_time_takes_no_checkpoint(tmp_path):
+    options = {"criterion": "cv", "covariance_type": ["EII"]}
+    with pytest.raises(ParameterError, match=r"cv=KFold\(.*\) gives other folds each time.*random_state"):
+        search("kmeans", tmp_path / "search.ckpt", **options, cv=KFold(2, shuffle=True)).fit(IRIS)
+    search("kmeans", **options, cv=KFold(2, shuffle=True)).fit(IRIS)
+    seeded = KFold(2, shuffle=True, random_state=0)
+    search("kmeans", tmp_path / "search.ckpt", **options, cv=seeded).fit(IRIS)
+
+
 def test_a_checkpoint_of_a_fit_is_refused(tmp_path):
     path = tmp_path / "fit.ckpt"
     GaussianMixture(2, checkpoint=path).fit(IRIS)

@@ -95,7 +95,7 @@ def _diagnosis(saved: SavedModel, data: str | None, columns: tuple[str, ...] | N
     if data is None:
         return diagnose(mixture, None, run)
     from gaussmix.cli.rows import open_for_model
-    from gaussmix.estimator.background import described
+    from gaussmix.estimator.diagnosed import described
 
     source = described(open_for_model(data, saved, columns), saved.background)
     return diagnose(mixture, gather(mixture, source, thorough=True), run)

@@ -15,22 +15,20 @@ Celeux & Govaert (1995), Gaussian parsimonious clustering models, Pattern Recogn
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gaussmix import linalg
 from gaussmix.covariance import volume
 from gaussmix.covariance.base import Covariances, per_row_mean
-from gaussmix.covariance.joint_diagonalization import (
-    Objective,
-    OneVolume,
-    OwnVolumes,
-    common_axes,
-    shared_eigenvectors,
-)
 from gaussmix.covariance.representations import Dense
 from gaussmix.covariance.represented import DenseFamily
 from gaussmix.covariance.rotated import along_axes
 from gaussmix.types import Float64Array
+
+if TYPE_CHECKING:
+    from gaussmix.covariance.joint_diagonalization import Objective
 
 
 class EVE(DenseFamily):
@@ -47,6 +45,8 @@ class EVE(DenseFamily):
         n_features: int,
         previous: Covariances | None = None,
     ) -> Covariances:
+        from gaussmix.covariance.joint_diagonalization import OneVolume  # here: few fits need to import it
+
         matrices, trace, _ = _live(scatter, count)
         axes = _axes(matrices, OneVolume(np.log(trace)), previous)
         kept = None if previous is None else _along(axes, previous.to_dense())
@@ -71,6 +71,8 @@ class VVE(DenseFamily):
         n_features: int,
         previous: Covariances | None = None,
     ) -> Covariances:
+        from gaussmix.covariance.joint_diagonalization import OwnVolumes
+
         matrices, _, rows = _live(scatter, count)
         axes = _axes(matrices, OwnVolumes(rows / rows.sum()), previous)
         variances = per_row_mean(_along(axes, scatter), count)
@@ -92,6 +94,8 @@ def _live(scatter: Float64Array, count: Float64Array) -> tuple[Float64Array, Flo
 
 
 def _axes(matrices: Float64Array, objective: Objective, previous: Covariances | None) -> Float64Array:
+    from gaussmix.covariance.joint_diagonalization import common_axes, shared_eigenvectors
+
     start = None if previous is None else shared_eigenvectors(previous.to_dense())
     if not len(matrices):
         return np.eye(matrices.shape[1]) if start is None else start

@@ -14,14 +14,13 @@ from gaussmix.estimator.problem import Problem
 from gaussmix.fit import FitResult, fit_em, rank
 from gaussmix.model import Mixture
 from gaussmix.model.background import BackgroundMixture, Density, Uniform, log_volume
-from gaussmix.source import Source
 
 _SHARES: Final = (0.05, 0.3)  # of the background, where a start does not say
 _FAR: Final = 0.8  # of the rows in order of their density: those beyond start as background
 
 
-def background_of(estimator: Any, problem: Problem) -> Density | None:
-    """Return the density of ``background``: "uniform", "hull", a callable that is one, or None.
+def background_of(estimator: Any, problem: Problem) -> Density:
+    """Return the density of ``background``: "uniform", "hull", or a callable that is one.
 
     Raises
     ------
@@ -29,8 +28,6 @@ def background_of(estimator: Any, problem: Problem) -> Density | None:
         If the rows cannot have one.
     """
     background = estimator.background
-    if background is None:
-        return None
     if problem.rows.incomplete or problem.labels is not None or problem.noise is not None:
         raise ParameterError(f"background={background!r} needs rows without NaN, partial labels and noise")
     if callable(background):
@@ -40,17 +37,6 @@ def background_of(estimator: Any, problem: Problem) -> Density | None:
     if problem.source.sample_weight is not None:
         rows = rows[problem.source.sample_weight > 0]
     return Uniform(log_volume(rows, "hull" if background == "hull" else "box"))
-
-
-def described(source: Source, density: Any) -> Source:
-    """Return the rows with the weights with which a mixture before a background describes them."""
-    if density is None:
-        return source
-    rows = source.take(np.arange(source.n_rows))
-    weight = 1.0 - density.posterior(rows)[:, -1]
-    if source.sample_weight is not None:
-        weight = weight * source.sample_weight
-    return source.with_weight(weight)
 
 
 def fit_with_background(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gaussmix.estimator.background import described
+import numpy as np
+
 from gaussmix.estimator.completion import filled
 from gaussmix.estimator.fitted_density import require_fitted
 from gaussmix.estimator.rows import prediction_source
@@ -67,3 +68,14 @@ class Diagnosed:
         record = FitRecord(fitted.converged_, fitted.n_iter_, None, fitted.degenerate_, self.optima_, names)
         with single_threaded_blas(fitted.mixture_.n_features):
             return diagnose(fitted.mixture_, evidence, record)
+
+
+def described(source: Source, density: Any) -> Source:
+    """Return the rows with the weights with which a mixture before a background describes them."""
+    if density is None:
+        return source
+    rows = source.take(np.arange(source.n_rows))
+    weight = 1.0 - density.posterior(rows)[:, -1]
+    if source.sample_weight is not None:
+        weight = weight * source.sample_weight
+    return source.with_weight(weight)

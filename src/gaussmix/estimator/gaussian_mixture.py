@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 
 from gaussmix.covariance import CovarianceFamily
-from gaussmix.estimator.background import background_of, described
 from gaussmix.estimator.checkpoints import check_checkpoint, journal_of
 from gaussmix.estimator.constraints import CONSTRAINTS
-from gaussmix.estimator.diagnosed import Diagnosed
+from gaussmix.estimator.diagnosed import Diagnosed, described
 from gaussmix.estimator.executors import SharedExecutor, engine_of, executing
 from gaussmix.estimator.fitted_density import Criteria, require_fitted
 from gaussmix.estimator.gaussian_attributes import set_fitted
@@ -27,8 +26,10 @@ from gaussmix.estimator.threads import single_threaded_blas
 from gaussmix.estimator.training import Trained
 from gaussmix.estimator.uncertain import Uncertain
 from gaussmix.model import Mixture, evaluate
-from gaussmix.model.background import BackgroundMixture
 from gaussmix.types import Assignment, Effort, FloatArray, IntArray, OnDegenerate
+
+if TYPE_CHECKING:
+    from gaussmix.model.background import BackgroundMixture
 
 
 class GaussianMixture(
@@ -373,7 +374,11 @@ class GaussianMixture(
         self, problem: Problem, *, resume: bool
     ) -> tuple[Trained, BackgroundMixture | None, list[str]]:
         """Return the best run, the mixture before the background where there is one, and what to warn of."""
-        background = background_of(self, problem)
+        background = None
+        if self.background is not None:
+            from gaussmix.estimator.background import background_of  # here: other fits need not wait for it
+
+            background = background_of(self, problem)
         journal = journal_of(self, problem, resume=resume, background=background)
         with journal.kept():
             trained, complaints = best_fit(self, problem, previous=previous_fit(self), journal=journal)

@@ -62,7 +62,8 @@ class GaussianMixtureSearch(SharedExecutor, DensityMixin, BaseEstimator):
         refits). The table has all but the last two in any case; of several names the first decides, and the table
         has all.
     cv : int, cross-validation splitter or iterable of splits, default=5
-        Folds, for ``criterion="cv"``; a number means random ones, the same for all cells.
+        Folds, for ``criterion="cv"``; a number means random ones, the same for all cells. With a checkpoint, a
+        splitter that shuffles needs a ``random_state``.
     n_resamples : int, default=10
         Refits of each cell, for ``criterion="stability"``.
     equal_weights : bool or "both", default=False

@@ -8,7 +8,6 @@ from typing import Any
 from gaussmix.covariance import CovarianceFamily, resolve_family
 from gaussmix.covariance.deconvolution import noise_matrices
 from gaussmix.errors import DataError, ParameterError
-from gaussmix.estimator.frozen import frozen_prior
 from gaussmix.estimator.parameters import check_memory
 from gaussmix.estimator.problem import Problem
 from gaussmix.estimator.sparse import sparse_refused
@@ -93,6 +92,8 @@ def problem_of(
 
         problem = believing(estimator, problem)
     if estimator.frozen is not None:
+        from gaussmix.estimator.frozen import frozen_prior
+
         problem = replace(problem, prior=frozen_prior(estimator, problem))
     return problem
 

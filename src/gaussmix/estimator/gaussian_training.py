@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from gaussmix.estimator.background import fit_with_background
 from gaussmix.estimator.exact import Exact
 from gaussmix.estimator.journal import Journal
 from gaussmix.estimator.parameters import (
@@ -22,7 +21,9 @@ from gaussmix.estimator.starter import Starter
 from gaussmix.estimator.training import Method, Trained, Training
 from gaussmix.fit import Convergence, FitResult
 from gaussmix.model import Mixture
-from gaussmix.model.background import BackgroundMixture, Density
+
+if TYPE_CHECKING:
+    from gaussmix.model.background import BackgroundMixture, Density
 
 Previous = tuple[Mixture, Convergence]
 """What a fit goes on from: a mixture, and how far its own fit had converged."""
@@ -129,6 +130,8 @@ def best_before_background(
         Of the background, from ``background_of``.
     journal : Journal
     """
+    from gaussmix.estimator.background import fit_with_background
+
     richer = None if estimator.frozen is not None else _of_one_more(estimator, problem, journal)
     found = fit_with_background(estimator, problem, trained.result.model, density, richer, journal)
     mixture = found.model.mixture

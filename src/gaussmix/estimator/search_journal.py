@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from gaussmix.errors import ModelFormatError
+import numpy as np
+
+from gaussmix.errors import ModelFormatError, ParameterError
 from gaussmix.estimator.checkpoint_file import CheckpointFile
 from gaussmix.estimator.checkpoints import about_fit, saved_at
-from gaussmix.estimator.identity import described
+from gaussmix.estimator.identity import described, digest
 from gaussmix.estimator.problem import Problem
 from gaussmix.selection import Cell, Evidence, Fitted, Outcome
 from gaussmix.selection.outcome import INTERRUPTED, OK, OUT_OF_TIME
@@ -139,7 +141,7 @@ def search_journal_of(
     Raises
     ------
     ParameterError
-        If a parameter cannot be told from others.
+        If a parameter cannot be told from others, or the folds of a splitter are others each time.
     CheckpointError, ModelFormatError, OSError
         If it cannot go on from what is there.
     """
@@ -149,6 +151,8 @@ def search_journal_of(
     parameters = {name: getattr(search, name) for name in _PARAMETERS}
     parameters |= {name: getattr(search, name) for name, of in _ONLY_FOR.items() if of in criteria}
     about = about_fit(search, parameters, problems[0])
+    if "cv" in criteria:
+        _require_same_folds(search.cv, problems[0].source.n_rows)
     about["cells"] = {str(cell): described(cell.family) for cell in cells}
     shared = _shared(cells, problems)
     saved = saved_at(path, about, resume=resume)
@@ -156,6 +160,18 @@ def search_journal_of(
     return CellsJournal(
         path, search.checkpoint_every, about, shared, cells=cells, seed=before[0], known=before[1]
     )
+
+
+def _require_same_folds(cv: Any, n_rows: int) -> None:
+    """Raise where a search that goes on would not hold out the rows that it held out before."""
+    if not hasattr(cv, "split"):  # a number, or the splits themselves
+        return
+    first, second = ([digest(*split) for split in cv.split(np.empty((n_rows, 0)))] for _ in range(2))
+    if first != second:
+        raise ParameterError(
+            f"cv={cv!r} gives other folds each time, so that a search could not go on from a checkpoint: give it a "
+            "random_state"
+        )
 
 
 def _shared(cells: Sequence[Cell], problems: Sequence[Problem]) -> dict[str, object]:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
 from gaussmix.errors import DegenerateError
 from gaussmix.model import Mixture, Model
-from gaussmix.model.background import BackgroundMixture
 from gaussmix.model.base import AnyModel
 
-Parted = TypeVar("Parted", Mixture, BackgroundMixture)  # models whose components can be taken out and split
+if TYPE_CHECKING:
+    from gaussmix.model.background import BackgroundMixture
+
+Parted = TypeVar("Parted", Mixture, "BackgroundMixture")  # models whose components can be taken out and split
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from gaussmix.lazy import lazy
 from gaussmix.prior.base import FLOOR, Flat, Posterior, Prior
-from gaussmix.prior.frozen import Frozen, Given
 
 if TYPE_CHECKING:
     from gaussmix.prior.belief import Belief, Setting
     from gaussmix.prior.dirichlet import Dirichlet
+    from gaussmix.prior.frozen import Frozen, Given
     from gaussmix.prior.normal_wishart import NormalWishart
     from gaussmix.prior.relevance import Relevance
     from gaussmix.prior.shrinkage import Shrinkage
@@ -36,6 +36,8 @@ __getattr__ = lazy(
         "Belief": "gaussmix.prior.belief",
         "Setting": "gaussmix.prior.belief",
         "Dirichlet": "gaussmix.prior.dirichlet",
+        "Frozen": "gaussmix.prior.frozen",
+        "Given": "gaussmix.prior.frozen",
         "NormalWishart": "gaussmix.prior.normal_wishart",
         "Relevance": "gaussmix.prior.relevance",
         "Shrinkage": "gaussmix.prior.shrinkage",

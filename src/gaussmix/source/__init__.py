@@ -8,32 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
-from gaussmix.errors import DataError, DataTypeError, ParameterError
+from gaussmix.errors import DataError, DataTypeError
 from gaussmix.source.array import ArraySource
 from gaussmix.source.base import Known, Partition, Source
 from gaussmix.source.batches import is_batches, read_batches
 from gaussmix.source.check import check_sample_weight, features_beside, weights_of
-from gaussmix.source.contents import Reader
-from gaussmix.source.delimited import read_csv, read_tsv
-from gaussmix.source.files import read_arrow, read_npy, read_parquet
 from gaussmix.source.finite import check_values
-from gaussmix.source.gather import named, names_of_columns, read_files
 from gaussmix.source.incomplete import IncompleteRows, by_group, by_pattern
-from gaussmix.source.limit import limit_in_bytes
 from gaussmix.source.paths import find_files, is_path, split_store
+from gaussmix.source.request import Request
 from gaussmix.source.table import is_table, read_table, split_weight
 
-READERS: dict[str, Reader] = {
-    ".npy": read_npy,
-    ".csv": read_csv,
-    ".tsv": read_tsv,
-    ".parquet": read_parquet,
-    ".arrow": read_arrow,
-    ".feather": read_arrow,
-    ".ipc": read_arrow,
+READERS: dict[str, str] = {
+    ".npy": "gaussmix.source.files.read_npy",
+    ".csv": "gaussmix.source.delimited.read_csv",
+    ".tsv": "gaussmix.source.delimited.read_tsv",
+    ".parquet": "gaussmix.source.files.read_parquet",
+    ".arrow": "gaussmix.source.files.read_arrow",
+    ".feather": "gaussmix.source.files.read_arrow",
+    ".ipc": "gaussmix.source.files.read_arrow",
 }
-"""The reader of each extension: ``(path, columns) -> Contents``."""
+"""The name of the reader of each extension, ``(path, columns) -> Contents``, which is imported where it is needed."""
 
 ADAPTERS: dict[str, str] = {
     "dask": "gaussmix.source.dask",
@@ -44,7 +41,7 @@ ADAPTERS: dict[str, str] = {
 }
 """The module that makes sources of another package's collections, by the name of that package.
 
-It has ``read(data, columns, sample_weight, missing=, memory_limit=) -> Source``, and is imported where they come.
+It has ``read(data, request: Request) -> Source``, and is imported where they come.
 """
 
 STORES: dict[str, str] = {
@@ -145,22 +142,17 @@ def as_source(
         ...
     gaussmix.errors.DataError: row 0, column 1 is NaN (a missing value): drop the row or fill ...
     """
+    request = Request(columns, sample_weight, missing, memory_limit)
     if isinstance(data, Source):
-        if columns is not None:
-            raise ParameterError(
-                f"columns={columns!r}: a Source has its own columns: choose where it is built"
-            )
+        request.require_no_columns("a Source has its own columns: choose where it is built")
         if data.incomplete and not missing:
             raise DataError("values are missing (NaN): drop their rows or fill in finite values")
         return data if sample_weight is None else data.with_weight(sample_weight)
     if is_path(data):
-        # not for arrays: asking the system takes longer than a small fit
-        limit = limit_in_bytes(memory_limit)
-        return _from_paths(data, columns, sample_weight, missing=missing, limit=limit)
+        return _from_paths(data, request)
     adapter = ADAPTERS.get(type(data).__module__.partition(".")[0])
     if adapter is not None:
-        read = import_module(adapter).read
-        source: Source = read(data, columns, sample_weight, missing=missing, memory_limit=memory_limit)
+        source: Source = import_module(adapter).read(data, request)
         return source
     if isinstance(data, Iterator) and not hasattr(data, "__arrow_c_stream__"):
         raise DataTypeError(
@@ -169,39 +161,30 @@ def as_source(
             " iter() begins anew"
         )
     if is_table(data):
-        return _from_table(data, columns, sample_weight, missing=missing)
+        table, request = split_weight(data, request)
+        return _checked(*read_table(table, request.columns), request)
     if is_batches(data):
-        limit = limit_in_bytes(memory_limit)
-        return read_batches(data, columns, sample_weight, missing=missing, limit=limit)  # type: ignore[arg-type]
-    if columns is not None:
-        raise ParameterError(f"columns={columns!r}: an array's columns have no names: choose by X[:, [...]]")
-    return _checked(data, None, sample_weight, missing=missing)
+        return read_batches(data, request)
+    request.require_no_columns("an array's columns have no names: choose by X[:, [...]]")
+    return _checked(data, None, request)
 
 
-def _from_paths(
-    data: object, columns: Sequence[str] | None, sample_weight: object | None, *, missing: bool, limit: int
-) -> Source:
+def _from_paths(data: object, request: Request) -> Source:
     """Return a source of the rows of files, or of an array in a store."""
-    if isinstance(sample_weight, str):
+    from gaussmix.source.gather import named, read_files  # here: rows in memory need not wait for it
+
+    if (weight := request.weight_column) is not None:
+        columns = request.columns
         if columns is None:
-            columns = features_beside(sample_weight, column_names(data), None)
-        sample_weight = weights_of(_from_paths(data, [sample_weight], None, missing=False, limit=limit))
+            columns = features_beside(weight, column_names(data), None)
+        weights = weights_of(_from_paths(data, Request([weight], memory_limit=request.memory_limit)))
+        request = replace(request, columns=columns, sample_weight=weights)
     store, name = split_store(data, STORES)
     if store is None:
-        paths = find_files(data, READERS, STORES)
-        return read_files(paths, READERS, columns, sample_weight, missing=missing, limit=limit)
+        return read_files(find_files(data, READERS, STORES), READERS, request)
     with named(store):
-        open_store = import_module(STORES[store.suffix.lower()]).STORE.open_store
-        source: Source = open_store(store, name, columns, sample_weight, missing=missing, limit=limit)
+        source: Source = import_module(STORES[store.suffix.lower()]).STORE.open_store(store, name, request)
         return source
-
-
-def _from_table(
-    data: object, columns: Sequence[str] | None, sample_weight: object | None, *, missing: bool
-) -> Source:
-    if isinstance(sample_weight, str):
-        data, columns, sample_weight = split_weight(data, columns, sample_weight)
-    return _checked(*read_table(data, columns), sample_weight, missing=missing)
 
 
 def is_collection(data: object) -> bool:
@@ -237,13 +220,13 @@ def column_names(data: object, columns: Sequence[str] | None = None) -> tuple[st
     """
     if split_store(data, STORES)[0] is not None:
         return None
+    from gaussmix.source.gather import names_of_columns
+
     return names_of_columns(find_files(data, READERS, STORES)[0], READERS, columns)
 
 
-def _checked(
-    X: object, names: tuple[str, ...] | None, sample_weight: object | None, *, missing: bool
-) -> Source:
-    return checked(ArraySource(X, sample_weight, names), missing=missing)  # type: ignore[arg-type]
+def _checked(X: Any, names: tuple[str, ...] | None, request: Request) -> Source:
+    return checked(ArraySource(X, request.sample_weight, names), missing=request.missing)
 
 
 def checked(source: ArraySource, *, missing: bool) -> ArraySource:

@@ -6,7 +6,8 @@ rows of one length in any order, and batches may take long to make.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,10 @@ from gaussmix.errors import DataError, DataTypeError, GaussmixError
 from gaussmix.source.array import ArraySource, converted
 from gaussmix.source.base import Source
 from gaussmix.source.check import listed
-from gaussmix.source.contents import Contents
 from gaussmix.source.finite import check_block
-from gaussmix.source.gather import Gathered
+from gaussmix.source.request import Request
 from gaussmix.source.table import is_table, read_table, split_weight
-from gaussmix.types import Float64Array, FloatArray
+from gaussmix.types import FloatArray
 
 _ARRAYS = ("__array__", "__array_interface__", "__cuda_array_interface__", "__dlpack__", "nnz", "dtype")
 
@@ -51,28 +51,15 @@ def _is_batch(item: object) -> bool:
     return getattr(item, "ndim", None) == 2 or (hasattr(item, "columns") and is_table(item))
 
 
-def read_batches(
-    data: Iterable[object] | Callable[[], Iterable[object]],
-    columns: Sequence[str] | None,
-    sample_weight: object | None,
-    *,
-    missing: bool,
-    limit: int,
-) -> Source:
+def read_batches(data: object, request: Request) -> Source:
     """Return a source of the rows of all batches, one batch after the other.
 
     Parameters
     ----------
     data : iterable of batches, or callable that returns one
         Two-dimensional arrays or tables of any numbers of rows, of the same columns; gone through once.
-    columns : sequence of str, or None
-        Columns of tables to use; None for all.
-    sample_weight : array-like of shape (N,), str or None
-        Weights of the rows of all batches, or the column of tables that holds them.
-    missing : bool
-        Whether NaN is taken as a missing value.
-    limit : int
-        Bytes that the rows may take in memory; more go to a temporary file.
+    request : Request
+        Rows beyond its limit go to a temporary file.
 
     Returns
     -------
@@ -86,25 +73,30 @@ def read_batches(
     DataTypeError
         If a batch is no array or table.
     """
+    from gaussmix.source.contents import Contents  # here: other rows need not wait for them
+    from gaussmix.source.gather import Gathered
+
     gathered, first, start = None, None, 0
-    column = sample_weight if isinstance(sample_weight, str) else None
     weights = []
     for number, batch in enumerate(_begun(data)):
-        source, weight = _batch(batch, columns, column, number)
+        source, weight = _batch(batch, request, number)
         if source is None:
             continue
         weights.append(weight)
         if first is None or gathered is None:
             first = source
-            gathered = Gathered(_contents(source), None, limit)
+            about = (source.n_features, source.feature_names, (str(source.dtype),), source.dtype)
+            gathered = Gathered(Contents(*about, None, lambda: iter(())), None, request.limit)
         _require_same(source, first, number)
         rows = _rows(source)
-        gathered.incomplete |= check_block(rows, start, first.feature_names, missing=missing)
+        gathered.incomplete |= check_block(rows, start, first.feature_names, missing=request.missing)
         gathered.append(rows)
         start += len(rows)
     if gathered is None:
         raise DataError("there are no rows in the batches: at least one is needed")
-    return gathered.source(sample_weight if column is None else np.concatenate(weights))  # type: ignore[arg-type]
+    if request.weight_column is not None:
+        request = replace(request, sample_weight=np.concatenate(weights))
+    return gathered.source(request)
 
 
 def _begun(data: Any) -> Iterator[object]:
@@ -127,24 +119,17 @@ def _begun(data: Any) -> Iterator[object]:
     return iter(batches)
 
 
-def _batch(
-    batch: object, columns: Sequence[str] | None, weight: str | None, number: int
-) -> tuple[ArraySource | None, Float64Array | None]:
+def _batch(batch: Any, request: Request, number: int) -> tuple[ArraySource | None, Any]:
     """Return the rows of a batch, None if it has none, and the column of weights; name it if it cannot be used."""
     try:
-        weights = None
-        if weight is not None:
-            batch, columns, weights = split_weight(batch, columns, weight)
+        batch, request = split_weight(batch, request)
         if is_table(batch):
-            X, names = read_table(batch, columns)
-            return ArraySource(X, None, names) if len(X) else None, weights
-        if columns is not None:
-            raise DataError(
-                f"columns={columns!r}: an array's columns have no names: choose them in each batch"
-            )
-        if getattr(batch, "ndim", 2) == 2 and len(batch) == 0:  # type: ignore[arg-type]
+            X, names = read_table(batch, request.columns)
+            return ArraySource(X, None, names) if len(X) else None, request.sample_weight
+        request.require_no_columns("an array's columns have no names: choose them in each batch")
+        if getattr(batch, "ndim", 2) == 2 and len(batch) == 0:
             return None, None
-        return ArraySource(batch), None  # type: ignore[arg-type]
+        return ArraySource(batch), None
     except TypeError as error:
         raise DataTypeError(f"batch {number} (counted from 0): {error}") from error
     except GaussmixError as error:
@@ -153,12 +138,6 @@ def _batch(
 
 def _rows(source: ArraySource) -> FloatArray:
     return converted(source.X, source.dtype)
-
-
-def _contents(source: ArraySource) -> Contents:
-    """Return what is known of all batches from the first of them."""
-    kinds = (str(source.dtype),)
-    return Contents(source.n_features, source.feature_names, kinds, source.dtype, None, lambda: iter(()))
 
 
 def _require_same(source: ArraySource, first: ArraySource, number: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from types import ModuleType
 from typing import Any, Final
@@ -15,43 +16,30 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussmix.errors import DataError, DataTypeError, MissingDependencyError, ParameterError
+from gaussmix.errors import DataError, DataTypeError, MissingDependencyError
 from gaussmix.source.array import converted, served_dtype
 from gaussmix.source.base import Source
 from gaussmix.source.check import features_beside
 from gaussmix.source.chunks import Chunks
 from gaussmix.source.dask_graph import Graph, Key, computed, futures_of, part_of, results_of
 from gaussmix.source.finite import Unusable, check_block, examine
-from gaussmix.source.limit import limit_in_bytes
+from gaussmix.source.request import Request
 from gaussmix.source.stored import served
 from gaussmix.source.table import read_table
-from gaussmix.types import Float64Array, FloatArray, IntArray
+from gaussmix.types import FloatArray, IntArray
 
 _UNKNOWN: Final = "the number of columns is not known before it is computed: call compute_chunk_sizes() on it"
 
 
-def read(
-    data: Any,
-    columns: Sequence[str] | None,
-    sample_weight: object | None,
-    *,
-    missing: bool,
-    memory_limit: int | str | None = None,
-) -> Source:
+def read(data: Any, request: Request) -> Source:
     """Return a source of a collection, all of which is computed once, chunk by chunk, to check its values.
 
     Parameters
     ----------
     data : dask.array.Array or dask.dataframe.DataFrame
         Rows; the lengths of its chunks need not be known.
-    columns : sequence of str, or None
-        Columns of a dataframe to use; None for all.
-    sample_weight : array-like of shape (N,), str or None
-        Weights of the rows; it may be a Dask array, which is computed, or the column of a dataframe.
-    missing : bool
-        Whether NaN is taken as a missing value.
-    memory_limit : int, str or None
-        What chunks that were computed may take in memory, where they are kept; as in ``as_source``.
+    request : Request
+        Its weights may be a Dask array, which is computed. Chunks that were computed are kept up to its limit.
 
     Raises
     ------
@@ -61,28 +49,25 @@ def read(
         If the collection has no rows and columns of numbers.
     """
     _require_dask()
-    limit = limit_in_bytes(memory_limit)
-    if isinstance(sample_weight, str) and hasattr(data, "columns"):
-        columns = features_beside(sample_weight, list(data.columns), columns)
     names, beside = None, None
     if hasattr(data, "to_dask_array") and hasattr(data, "columns"):
-        beside = sample_weight if isinstance(sample_weight, str) else None
+        columns, beside = request.columns, request.weight_column
+        if beside is not None:
+            columns = features_beside(beside, list(data.columns), columns)
         graph, keys, dtype, names = _of_frame(data, columns, beside)
     elif hasattr(data, "rechunk"):
-        if columns is not None:
-            raise ParameterError(
-                f"columns={columns!r}: an array's columns have no names: choose by X[:, [...]]"
-            )
+        request.require_no_columns("an array's columns have no names: choose by X[:, [...]]")
+        if request.weight_column is not None:
+            features_beside(
+                request.weight_column, None, None
+            )  # raises: they have no column of weights either
         graph, keys, dtype = _of_array(data)
     else:
         raise DataTypeError(
             f"X is a {type(data).__name__} of Dask: pass an array or a dataframe with rows and columns"
         )
-    chunks, incomplete, weight = _measure(
-        graph, keys, dtype, names, missing=missing, limit=limit, beside=beside
-    )
-    sample_weight = sample_weight if beside is None else weight
-    return served(chunks, sample_weight, names, limit=limit, incomplete=incomplete)
+    chunks, incomplete, request = _measure(graph, keys, dtype, names, request)
+    return served(chunks, request, names, incomplete=incomplete)
 
 
 def _require_dask() -> ModuleType:
@@ -140,17 +125,17 @@ def _measure(
     keys: list[Key],
     dtype: np.dtype[Any],
     names: tuple[str, ...] | None,
-    *,
-    missing: bool,
-    limit: int,
-    beside: str | None,
-) -> tuple[_DaskChunks, bool, Float64Array | None]:
+    request: Request,
+) -> tuple[_DaskChunks, bool, Request]:
     """Return chunks that the user's scheduler measured and found to be finite, and whether values are missing.
 
-    With them come the weights, if ``beside`` is their column: each chunk is computed once for both.
+    The request comes back with the weights in the place of their column: each chunk is computed once for both.
     """
+    limit, beside = request.limit, request.weight_column
     n_chunks = len(keys) if beside is None else len(keys) // 2
-    tasks: list[Any] = [(partial(_measured, dtype=dtype, missing=missing), key) for key in keys[:n_chunks]]
+    tasks: list[Any] = [
+        (partial(_measured, dtype=dtype, missing=request.missing), key) for key in keys[:n_chunks]
+    ]
     weigh = partial(_as_rows, dtype=np.dtype(np.float64))
     results = computed(graph, tasks + [(weigh, key) for key in keys[n_chunks:]])
     measured, weights = results[:n_chunks], results[n_chunks:]
@@ -160,12 +145,11 @@ def _measure(
             raise unusable.error(start, names)
     if bounds[-1] == 0:
         raise DataError("X has 0 rows: at least one is needed")
-    weight = None
     if beside is not None:
         check_block(column := np.concatenate(weights), 0, [beside], missing=False)
-        weight = column[:, 0]
+        request = replace(request, sample_weight=column[:, 0])
     chunks = _DaskChunks(bounds, measured[0][1], dtype, limit, graph=graph, keys=keys[:n_chunks])
-    return chunks, any(absent for _, _, absent, _ in measured), weight
+    return chunks, any(absent for _, _, absent, _ in measured), request
 
 
 def _measured(chunk: Any, *, dtype: np.dtype[Any], missing: bool) -> tuple[int, int, bool, Unusable | None]:

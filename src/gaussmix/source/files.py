@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -32,7 +33,7 @@ from gaussmix.types import FloatArray
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
-def open_file(path: Path, columns: Sequence[str] | None, readers: Mapping[str, Reader]) -> Opened:
+def open_file(path: Path, columns: Sequence[str] | None, readers: Mapping[str, str]) -> Opened:
     """Return what the reader of its extension says of a file.
 
     Parameters
@@ -41,8 +42,8 @@ def open_file(path: Path, columns: Sequence[str] | None, readers: Mapping[str, R
         The file; its extension, in upper or lower case, says what it holds.
     columns : sequence of str, or None
         Columns to read; None for all.
-    readers : mapping of str to callable
-        ``(path, columns) -> Contents`` by extension.
+    readers : mapping of str to str
+        As ``gaussmix.source.READERS``.
 
     Returns
     -------
@@ -57,14 +58,16 @@ def open_file(path: Path, columns: Sequence[str] | None, readers: Mapping[str, R
     """
     with path.open("rb") as file:
         is_empty = not file.read(1)
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
+    name = readers.get(path.suffix.lower())
+    if name is None:
         raise DataError(
             f"the extension {path.suffix!r} is not known: save the file as one of {listed(list(readers))}"
         )
     if is_empty:
         raise DataError("the file is empty: write it again")
     stamp = Stamp.of(path.stat())
+    module, _, function = name.rpartition(".")
+    reader: Reader = getattr(import_module(module), function)
     return Opened(path, stamp, reader(path, columns))
 
 

@@ -14,13 +14,14 @@ from gaussmix.errors import DataError, ResourceLimitError
 from gaussmix.source.array import ArraySource
 from gaussmix.source.base import Source
 from gaussmix.source.check import listed
-from gaussmix.source.contents import Contents, Opened, Reader
+from gaussmix.source.contents import Contents, Opened
 from gaussmix.source.files import map_npy, open_file
 from gaussmix.source.finite import checked_blocks
 from gaussmix.source.limit import exceeds, in_units, too_large_to_fill_in
 from gaussmix.source.matrix import Matrix
 from gaussmix.source.parquet import ParquetRows
 from gaussmix.source.raw_files import RawFiles
+from gaussmix.source.request import Request
 from gaussmix.source.spill import Spill
 from gaussmix.source.stored import Storage, served, served_unread
 from gaussmix.types import FloatArray
@@ -32,31 +33,17 @@ _BLANK: Final = (
 )  # an empty one is no sign of damage
 
 
-def read_files(
-    paths: Sequence[Path],
-    readers: Mapping[str, Reader],
-    columns: Sequence[str] | None,
-    sample_weight: object | None,
-    *,
-    missing: bool,
-    limit: int,
-) -> Source:
+def read_files(paths: Sequence[Path], readers: Mapping[str, str], request: Request) -> Source:
     """Return a source of the rows of one or more files, whose values were checked.
 
     Parameters
     ----------
     paths : sequence of Path
         At least one, in the order of their rows.
-    readers : mapping of str to callable
-        ``(path, columns) -> Contents`` by extension.
-    columns : sequence of str, or None
-        Columns to use; None for all.
-    sample_weight : array-like of shape (N,), or None
-        Weights of the rows.
-    missing : bool
-        Whether NaN is taken as a missing value; refused otherwise, and where the rows do not fit into memory.
-    limit : int
-        Bytes that the rows may take in memory.
+    readers : mapping of str to str
+        As ``gaussmix.source.READERS``.
+    request : Request
+        Whose weights are an array. NaN is refused where the rows do not fit into memory.
 
     Returns
     -------
@@ -77,17 +64,17 @@ def read_files(
         if len(paths) > 1 and path.suffix.lower() in _BLANK and path.stat().st_size == 0:
             continue
         with named(path):
-            files.append(open_file(path, columns, readers))
+            files.append(open_file(path, request.columns, readers))
             files[0].require_same_columns(files[-1])
-            _require_small_parts(files[-1].contents, limit)
+            _require_small_parts(files[-1].contents, request.limit)
     if not files:
         raise DataError(f"{paths[0]}: the file is empty, as are all others: write them again")
     files = [file for file in files if file.contents.n_rows != 0] or files[:1]
     if files[0].contents.raw is not None:
-        source = _by_position(files, sample_weight, missing=missing, limit=limit)
+        source = _by_position(files, request)
         if source is not None:
             return source
-    return _collected(files, sample_weight, missing=missing, limit=limit)
+    return _collected(files, request)
 
 
 def _require_small_parts(contents: Contents, limit: int) -> None:
@@ -99,14 +86,14 @@ def _require_small_parts(contents: Contents, limit: int) -> None:
 
 
 def names_of_columns(
-    path: Path, readers: Mapping[str, Reader], columns: Sequence[str] | None = None
+    path: Path, readers: Mapping[str, str], columns: Sequence[str] | None = None
 ) -> tuple[str, ...] | None:
     """Return the names of the columns of a file, from its header alone; None where they have no names."""
     with named(path):
         return open_file(path, columns, readers).contents.names
 
 
-def _require_one_format(paths: Sequence[Path], readers: Mapping[str, Reader]) -> None:
+def _require_one_format(paths: Sequence[Path], readers: Mapping[str, str]) -> None:
     formats = {readers.get(path.suffix.lower()): path for path in reversed(paths)}
     if len(formats) > 1:
         kinds = sorted({path.suffix.lower() for path in paths})
@@ -117,36 +104,37 @@ def _require_one_format(paths: Sequence[Path], readers: Mapping[str, Reader]) ->
         )
 
 
-def _by_position(files: Sequence[Opened], sample_weight: Any, *, missing: bool, limit: int) -> Source | None:
+def _by_position(files: Sequence[Opened], request: Request) -> Source | None:
     """Return a source that reads the files as they are; None if they are several and fit into memory."""
     first = files[0].contents
-    if not _fits(sum(file.contents.n_rows or 0 for file in files), first, limit):
+    if not _fits(sum(file.contents.n_rows or 0 for file in files), first, request.limit):
         raws = [file.contents.raw for file in files]
         storage = RawFiles([raw for raw in raws if raw is not None], first.dtype)
-        return served_unread(storage, sample_weight, missing=missing, limit=limit)
+        return served_unread(storage, request)
     if len(files) > 1:
         return None
     with named(files[0].path):
-        weighted = ArraySource(map_npy(files[0].path), sample_weight)
+        weighted = ArraySource(map_npy(files[0].path), request.sample_weight)
         blocks = files[0].blocks()  # not of the map, whose pages would count as memory of this process
-        absent = [absent for _, absent in checked_blocks(blocks, None, missing=missing)]
+        absent = [absent for _, absent in checked_blocks(blocks, None, missing=request.missing)]
     return replace(weighted, incomplete=any(absent))
 
 
-def _collected(files: Sequence[Opened], sample_weight: Any, *, missing: bool, limit: int) -> Source:
+def _collected(files: Sequence[Opened], request: Request) -> Source:
     """Return a source of the rows of files that were read once."""
     declared = [file.contents.n_rows for file in files]
     known = [n for n in declared if n is not None]
     with named(files[0].path):
-        gathered = Gathered(files[0].contents, sum(known) if len(known) == len(files) else None, limit)
+        n_rows = sum(known) if len(known) == len(files) else None
+        gathered = Gathered(files[0].contents, n_rows, request.limit)
     for file in files:
         with named(file.path):
-            for X, absent in checked_blocks(file.blocks(), file.contents.names, missing=missing):
+            for X, absent in checked_blocks(file.blocks(), file.contents.names, missing=request.missing):
                 gathered.incomplete |= absent
                 gathered.append(X)
     with named(files[0].path):
         origin = ParquetRows.of(files) if all(file.contents.groups for file in files) else None
-        return gathered.source(sample_weight, origin)
+        return gathered.source(request, origin)
 
 
 class Gathered:
@@ -174,13 +162,13 @@ class Gathered:
         if target is not None:
             target.append(X)
 
-    def source(self, sample_weight: Any, origin: Storage | None = None) -> Source:
+    def source(self, request: Request, origin: Storage | None = None) -> Source:
         names = self._contents.names
         if self._spill is None:
             X: Any = np.empty((0, self._kind[0])) if self._matrix is None else self._matrix.rows()
-            return ArraySource(X, sample_weight, names, self.incomplete)
+            return ArraySource(X, request.sample_weight, names, self.incomplete)
         storage = RawFiles([self._spill.rows()], self._spill.dtype, origin=origin)
-        return served(storage, sample_weight, names, limit=self._limit)
+        return served(storage, request, names)
 
 
 def _fits(n_rows: int, contents: Contents, limit: int) -> bool:

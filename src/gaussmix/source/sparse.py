@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from gaussmix.errors import DataError, DataTypeError, ParameterError, ResourceLimitError
+from gaussmix.errors import DataError, DataTypeError, ResourceLimitError
 from gaussmix.linalg import is_sparse
 from gaussmix.source.array import converted
 from gaussmix.source.base import Partition, Source, row_runs
 from gaussmix.source.check import check_sample_weight
 from gaussmix.source.finite import examine
+from gaussmix.source.request import Request
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 _MOST_VALUES: Final = 1 << 26  # of rows that are made dense at once: 512 MB
@@ -140,15 +141,8 @@ class SparseSource(Source):
         return SparseSource(self.X, sample_weight)  # type: ignore[arg-type]  # checked there
 
 
-def read(
-    data: object,
-    columns: Sequence[str] | None,
-    sample_weight: object,
-    *,
-    missing: bool,
-    memory_limit: object = None,  # the rows are in memory already
-) -> Source:
-    """Return a source of the finite rows of a sparse matrix; parameters as in ``as_source``.
+def read(data: object, request: Request) -> Source:
+    """Return a source of the finite rows of a sparse matrix, which are in memory already.
 
     Raises
     ------
@@ -157,9 +151,8 @@ def read(
     ParameterError
         If columns are named.
     """
-    if columns is not None:
-        raise ParameterError(f"columns={columns!r}: an array's columns have no names: choose by X[:, [...]]")
-    source = SparseSource(data, sample_weight)  # type: ignore[arg-type]  # checked there
+    request.require_no_columns("an array's columns have no names: choose by X[:, [...]]")
+    source = SparseSource(data, request.sample_weight)
     stored = source.X
     _, unusable = examine(converted(stored.data[:, None], source.dtype), missing=False)
     if unusable is not None:

@@ -8,27 +8,19 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from gaussmix.errors import DataError, GaussmixError, ParameterError
+from gaussmix.errors import DataError, GaussmixError
 from gaussmix.source.bands import Bands
 from gaussmix.source.base import Source
 from gaussmix.source.check import listed
-from gaussmix.source.limit import limit_in_bytes
+from gaussmix.source.request import Request
 from gaussmix.source.stored import served_unread
 
 
 class Store(ABC):
     """Reads matrices in one format of stores, block by block."""
 
-    def read(
-        self,
-        data: Any,
-        columns: Sequence[str] | None,
-        sample_weight: object | None,
-        *,
-        missing: bool,
-        memory_limit: int | str | None = None,
-    ) -> Source:
-        """Return a source of an open array, or of the only matrix in an open group; parameters as in ``as_source``.
+    def read(self, data: Any, request: Request) -> Source:
+        """Return a source of an open array, or of the only matrix in an open group.
 
         Raises
         ------
@@ -37,19 +29,9 @@ class Store(ABC):
         DataTypeError
             If it is no array or group, or not stored on this machine.
         """
-        limit = limit_in_bytes(memory_limit)
-        return self._source(self.matrix_of(data), columns, sample_weight, missing=missing, limit=limit)
+        return self._source(self.matrix_of(data), request)
 
-    def open_store(
-        self,
-        path: Path,
-        name: str | None,
-        columns: Sequence[str] | None,
-        sample_weight: object | None,
-        *,
-        missing: bool,
-        limit: int,
-    ) -> Source:
+    def open_store(self, path: Path, name: str | None, request: Request) -> Source:
         """Return a source of an array on this machine.
 
         Parameters
@@ -58,17 +40,11 @@ class Store(ABC):
             The file or folder.
         name : str, or None
             The array in it, ``"/group/data"``; None for the only matrix.
-        columns : None
-            The columns of an array have no names to choose by.
-        sample_weight : array-like of shape (N,), or None
-            Weights of the rows.
-        missing : bool
-            Whether NaN is taken as a missing value.
-        limit : int
-            Bytes that rows may take in memory.
+        request : Request
+            Without columns: those of an array have no names to choose by.
         """
         with self.opened(path, name) as matrix:
-            return self._source(matrix, columns, sample_weight, missing=missing, limit=limit)
+            return self._source(matrix, request)
 
     @abstractmethod
     def matrix_of(self, data: Any) -> Any:
@@ -82,20 +58,9 @@ class Store(ABC):
     def rows_of(self, matrix: Any, limit: int) -> Bands:
         """Return the rows of an array, checked to be a matrix that is decoded in bounded memory."""
 
-    def _source(
-        self,
-        matrix: Any,
-        columns: Sequence[str] | None,
-        sample_weight: object | None,
-        *,
-        missing: bool,
-        limit: int,
-    ) -> Source:
-        if columns is not None:
-            raise ParameterError(
-                f"columns={columns!r}: the columns of HDF5 and Zarr arrays have no names: leave columns out"
-            )
-        return served_unread(self.rows_of(matrix, limit), sample_weight, missing=missing, limit=limit)
+    def _source(self, matrix: Any, request: Request) -> Source:
+        request.require_no_columns("the columns of HDF5 and Zarr arrays have no names: leave columns out")
+        return served_unread(self.rows_of(matrix, request.limit), request)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from gaussmix.source.base import Partition, Source, row_runs
 from gaussmix.source.check import check_sample_weight, place
 from gaussmix.source.finite import check_values, examine
 from gaussmix.source.limit import exceeds, too_large_to_fill_in
+from gaussmix.source.request import Request
 from gaussmix.types import Float64Array, FloatArray, IntArray
 
 
@@ -102,14 +103,12 @@ class FirstReading:
 
     Parameters
     ----------
-    names : tuple of str, or None
-        Of the columns, for messages.
     limit : int, optional
         Bytes that rows may take in memory, where NaN would be taken if they took no more.
     """
 
-    def __init__(self, names: tuple[str, ...] | None, limit: int | None = None) -> None:
-        self.names, self.limit = names, limit
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit
         self._finite: set[tuple[int, int]] = set()  # runs; two threads may check one twice
 
     def load(self, storage: Storage, start: int, stop: int) -> FloatArray:
@@ -131,11 +130,11 @@ class FirstReading:
         absent, unusable = examine(X, missing=self.limit is not None)
         if unusable is not None:
             name, row = storage.located(int(rows[unusable.row]))
-            error = replace(unusable, row=row).error(0, self.names)
+            error = replace(unusable, row=row).error()
         elif absent and self.limit is not None:
             first, column = divmod(int(np.isnan(X).argmax()), X.shape[1])
             name, row = storage.located(int(rows[first]))
-            error = DataError(too_large_to_fill_in(self.limit, place(row, column, self.names)))
+            error = DataError(too_large_to_fill_in(self.limit, place(row, column, None)))
         else:
             return
         raise DataError(f"{name}: {error}") if name else error
@@ -234,22 +233,16 @@ class StoredSource(Source):
 
 
 def served(
-    storage: Storage,
-    sample_weight: Any,
-    names: tuple[str, ...] | None = None,
-    *,
-    limit: int,
-    incomplete: bool = False,
+    storage: Storage, request: Request, names: tuple[str, ...] | None = None, *, incomplete: bool = False
 ) -> StoredSource:
     """Return a source of stored rows whose values were checked.
 
     Parameters
     ----------
     storage : Storage
-    sample_weight : array-like of shape (N,), or None
+    request : Request
+        Of which the weights and the limit are used.
     names : tuple of D str, optional
-    limit : int
-        Bytes that the rows may take in memory.
     incomplete : bool
         Whether values are missing.
 
@@ -258,41 +251,24 @@ def served(
     DataError
         If values are missing and the rows do not fit into memory, or weights cannot be used.
     """
-    too_large = exceeds(int(storage.bounds[-1]), storage.n_features, limit)
+    too_large = exceeds(int(storage.bounds[-1]), storage.n_features, request.limit)
     if incomplete and too_large:
-        raise DataError(too_large_to_fill_in(limit))
-    return StoredSource(storage, sample_weight, names, incomplete, too_large)
+        raise DataError(too_large_to_fill_in(request.limit))
+    return StoredSource(storage, request.sample_weight, names, incomplete, too_large)
 
 
-def served_unread(
-    storage: Storage,
-    sample_weight: Any,
-    names: tuple[str, ...] | None = None,
-    *,
-    limit: int,
-    missing: bool,
-) -> StoredSource:
+def served_unread(storage: Storage, request: Request) -> StoredSource:
     """Return a source of stored rows of which nothing was read yet.
 
     Those that fit into memory are read and checked now: how a fit treats them depends on whether values are missing.
     Of more rows, none is read for the check alone: they are checked when they are first loaded.
-
-    Parameters
-    ----------
-    storage : Storage
-    sample_weight : array-like of shape (N,), or None
-    names : tuple of D str, optional
-    limit : int
-        Bytes that the rows may take in memory.
-    missing : bool
-        Whether NaN is taken as a missing value.
 
     Raises
     ------
     DataError
         Naming the first row and column whose value cannot be used, or if weights cannot be used.
     """
-    source = served(storage, sample_weight, names, limit=limit)
+    source = served(storage, request)
     if source.exceeds_memory:
-        return replace(source, reading=FirstReading(names, limit if missing else None))
-    return replace(source, incomplete=check_values(source, missing=missing))
+        return replace(source, reading=FirstReading(request.limit if request.missing else None))
+    return replace(source, incomplete=check_values(source, missing=request.missing))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from gaussmix.errors import DataError, DataTypeError
 from gaussmix.source.array import objects_to_float
 from gaussmix.source.arrow import Columns, read_all, read_stream
 from gaussmix.source.check import choose_columns, features_beside, refuse_columns
-from gaussmix.types import Float64Array
+from gaussmix.source.request import Request
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -90,27 +91,26 @@ def read_table(data: object, columns: Sequence[str] | None = None) -> Columns:
     )
 
 
-def split_weight(
-    data: object, columns: Sequence[str] | None, weight: str
-) -> tuple[Any, list[str], Float64Array]:
-    """Return a table, its columns of features, and the weights that another of its columns holds.
+def split_weight(data: object, request: Request) -> tuple[Any, Request]:
+    """Return a table, and what is asked of it with the weights themselves in the place of the column that holds them.
 
     Parameters
     ----------
     data : object
         What :func:`read_table` reads; of a stream, which can be read once only, another table is returned.
-    columns : sequence of str, or None
-        Columns to use; None for all but the weights.
-    weight : str
-        The column of the weights.
+    request : Request
+        Returned as it is where its weights are no column.
 
     Raises
     ------
     DataError
         If there is no such column, or one of them is not numeric.
     """
+    weight, columns = request.weight_column, request.columns
+    if weight is None:
+        return data, request
     if not is_table(data):
-        return data, features_beside(weight, None, columns), np.empty(0)  # raises: arrays have no names
+        features_beside(weight, None, columns)  # raises: arrays have no names
     import narwhals.stable.v2 as nw
 
     if (
@@ -119,7 +119,8 @@ def split_weight(
     ):
         data = read_all(data)
     values, _ = read_table(data, [weight])
-    return data, features_beside(weight, nw.from_native(data).columns, columns), values[:, 0]  # type: ignore[call-overload]
+    features = features_beside(weight, nw.from_native(data).columns, columns)  # type: ignore[call-overload]
+    return data, replace(request, columns=features, sample_weight=values[:, 0])
 
 
 def _read_frame(frame: nw.DataFrame[Any], columns: Sequence[str] | None) -> Columns:
