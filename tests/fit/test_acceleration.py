@@ -8,7 +8,7 @@ import pytest
 from gaussmix.covariance import FAMILIES
 from gaussmix.executor import Serial, Threads
 from gaussmix.fit.acceleration import ACCELERATIONS, Leaps
-from gaussmix.model.coordinates import coordinates, metric, mixture_at
+from gaussmix.fit.coordinates import coordinates, metric, mixture_at
 
 from ..mixtures import assert_same_mixture, fit, make_mixture, make_rows, start
 

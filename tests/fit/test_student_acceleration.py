@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gaussmix.fit.coordinates import coordinates, metric, mixture_at
 from gaussmix.model import StudentMixture
-from gaussmix.model.coordinates import coordinates, metric, mixture_at
 from tests.mixtures import assert_same_mixture, fit, flat, make_mixture
 
 

@@ -120,7 +120,7 @@ class GaussianMixture(
     truncation : int, optional
         Components that are considered for each row, those that share rows with its best one, for at least 256
         components of type full, tied, diag or spherical: truncated variational EM (Forster & Lücke 2018). A pass
-        takes time in proportion to ``truncation`` instead of K, and 4 bytes a row. All ``lower_bounds_`` but the
+        takes time in proportion to ``truncation`` instead of K, and 8 bytes a row. All ``lower_bounds_`` but the
         last are bounds below the likelihood; the last pass is exact, so that ``lower_bound_`` is the likelihood.
         "auto", "kmeans" and "k-means++" then start from a two-step k-means++, without a search.
     half_life : float, optional

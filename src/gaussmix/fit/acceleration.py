@@ -20,8 +20,8 @@ from typing import Any, Final, Generic
 
 import numpy as np
 
+from gaussmix.fit.coordinates import Placed, coordinates, metric, mixture_at
 from gaussmix.model.base import AnyModel
-from gaussmix.model.coordinates import Placed, coordinates, metric, mixture_at
 
 _PLAIN_STRIDES: Final = 20
 _FINE: Final = (

@@ -8,17 +8,13 @@ With K_n the candidates of row n, the E-step maximises the bound over responsibi
 lowers F for given candidates. These follow the rows (``truncated_candidates``), which raises F but for those that are
 tried and given up: it is not monotone to the last digit.
 
-Of thousands of overlapping components EM makes small steps. So those of the M-step are prolonged, to θ + ω (M(θ) − θ)
-in the coordinates of ``coordinates``: near an optimum every 0 < ω < 2 converges (Peters & Walker 1978), and ω = 1.8
-makes nearly two steps of one. A bound that has fallen asks for a plain M-step (Salakhutdinov & Roweis 2003).
+Of thousands of overlapping components EM makes small steps. So those of the M-step are prolonged (``relaxation``); a
+bound that has fallen asks for a plain M-step (Salakhutdinov & Roweis 2003).
 
 References
 ----------
 Forster & Lücke (2018), Can clustering scale sublinearly with its clusters? A variational EM acceleration of GMMs and
 k-means, AISTATS.
-
-Peters & Walker (1978), An iterative procedure for obtaining maximum-likelihood estimates of the parameters for a
-mixture of normal distributions, SIAM Journal on Applied Mathematics 35.
 
 Salakhutdinov & Roweis (2003), Adaptive overrelaxed bound optimization methods, ICML.
 
@@ -34,8 +30,8 @@ from typing import Any, Final
 import numpy as np
 
 from gaussmix import kernel
-from gaussmix.model.coordinates import beyond
 from gaussmix.model.mixture import Mixture
+from gaussmix.model.relaxation import relaxed
 from gaussmix.model.truncated_candidates import Candidates, Cells, nearest_candidates, shared_candidates
 from gaussmix.moments import POOLED, Moments, buffer_size
 from gaussmix.types import BoolArray, Float64Array, FloatArray, IntArray
@@ -45,8 +41,8 @@ _MORE_AT_FIRST: Final = 4  # times as many candidates at the first E-step, 2 at 
 _SETTLED: Final = 4  # M-steps
 _AT_REST: Final = 9
 _LEAST_TAIL: Final = 1e-4  # of a component's rows: candidates that together take less are then left out
-_RELAXATION: Final = 1.8  # of M-steps; below 2 it converges where EM does
-_MOST_RELAXED: Final = 0.1  # standard deviations, or of a logarithm: large steps belong to EM
+_RELAXATION: Final = 1.8  # of M-steps
+_MOST_RELAXED: Final = 0.5  # by which a component moves further: large steps belong to EM
 _COMPARED: Final = 8_192  # rows at a time, so that what lies between stays small
 
 
@@ -232,7 +228,7 @@ class TruncatedMixture:
         moved, n, step = self.mixture.m_step(moments.moments), self.n_candidates, self.n_steps + 1
         bound = self.lower_bound(moments)
         if step >= _SETTLED and bound > self.bound:
-            moved = beyond(self.mixture, moved, _RELAXATION, _MOST_RELAXED)
+            moved = relaxed(self.mixture, moved, _RELAXATION, _MOST_RELAXED)
         candidates = self.candidates
         if _chooses(step):
             rng = np.random.default_rng(step)

@@ -8,15 +8,13 @@ features.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import singledispatch
 from typing import Any, TypeVar
 
 import numpy as np
 
 from gaussmix.covariance import Covariances
-from gaussmix.model.mixture import Mixture
-from gaussmix.model.student import StudentMixture
+from gaussmix.model import Mixture, StudentMixture
 from gaussmix.moments import FULL, POOLED
 from gaussmix.types import Float64Array
 
@@ -83,46 +81,14 @@ def _factors_at(shape: Float64Array, like: Mixture) -> Covariances:
     return moved
 
 
-def beyond(before: Mixture, after: Mixture, factor: float, most: float) -> Mixture:
-    """Return the mixture that an iteration's step leads to if it is prolonged; collapsed components stay.
-
-    Parameters
-    ----------
-    before, after : Mixture
-        Where the step begins and ends.
-    factor : float
-        By which it is multiplied.
-    most : float
-        By which a coordinate is moved further at most, in standard deviations or as a relative change.
-    """
-    end, unit = coordinates(after), metric(after, by_weight=False)
-    K, D = after.means.shape
-    stays = after.collapsed
-    n_shape = len(end) - K - K * D
-    if after.covariances.scatter is POOLED:
-        of_shape = np.full(n_shape, stays.all())
-    else:
-        of_shape = np.repeat(stays, n_shape // K)
-    with np.errstate(invalid="ignore"):  # of components that have had no rows
-        step = (factor - 1.0) * (end - coordinates(before)) * unit
-    step[np.concatenate([stays, np.repeat(stays, D), of_shape])] = 0.0
-    return replace(mixture_at(end + np.clip(step, -most, most) / unit, after), collapsed=stays)
-
-
 @singledispatch
-def metric(model: Mixture | StudentMixture, *, by_weight: bool = True) -> Float64Array:
+def metric(model: Mixture | StudentMixture) -> Float64Array:
     """Return what differences of coordinates are multiplied by to become numbers without units, shape (P,).
 
     As in Fisher's information, components count with √π_k, means and factors in standard deviations.
-
-    Parameters
-    ----------
-    model : Mixture or StudentMixture
-    by_weight : bool
-        False: all components count alike.
     """
     K, D = model.means.shape
-    root = np.sqrt(model.weights) if by_weight else np.ones(K)
+    root = np.sqrt(model.weights)
     relative = root[:, None] / model.covariances.standard_deviations()
     scatter = model.covariances.scatter
     if model.covariances.n_factors:
@@ -152,5 +118,5 @@ def _(like: StudentMixture, point: Float64Array) -> StudentMixture:
 
 
 @metric.register
-def _(model: StudentMixture, *, by_weight: bool = True) -> Float64Array:
-    return np.concatenate([metric(model.as_gaussian(), by_weight=by_weight), model.log_degrees_error()])
+def _(model: StudentMixture) -> Float64Array:
+    return np.concatenate([metric(model.as_gaussian()), model.log_degrees_error()])
