@@ -8,7 +8,7 @@ import pytest
 from gaussmix.covariance import resolve_family
 from gaussmix.executor import Serial
 from gaussmix.fit import fit_em
-from gaussmix.fit.truncated import fit_truncated, truncated_block_rows
+from gaussmix.fit.truncated import fit_truncated, truncated_block_rows, unassigned
 from gaussmix.fit.truncated_start import start_truncated
 from gaussmix.prior import FLOOR, Flat
 from gaussmix.source import ArraySource
@@ -73,6 +73,18 @@ def test_a_start_has_all_its_components_and_covers_the_rows():
     assert start.n_components == 256
     assert start.weights.min() > 0
     assert start.log_prob(source.X).mean() > -6.5
+
+
+def test_a_fit_stops_by_itself():
+    source, start = problem("diag")
+    assert fit_truncated(start, source, Serial(), n_candidates=32, tol=1e-4, max_iter=600).converged
+
+
+def test_large_moments_are_not_held_many_times():
+    _, start = problem("full")
+    few, many = (ArraySource(np.zeros((n, 2))) for n in (4_100, 100_000))
+    assert len(unassigned(few, start).partitions) == 2
+    assert len(unassigned(many, start).partitions) == 8
 
 
 @pytest.mark.parametrize("n_distinct", [1, 8, 15, 16, 17, 20, 40, 300])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gaussmix.model.relaxation import relaxed
+from gaussmix.prior import Frozen, Given
 from tests.mixtures import make_mixture
 
 FAMILIES = ("full", "tied", "diag", "spherical")
@@ -61,3 +62,13 @@ def test_collapsed_components_and_those_without_rows_stay(covariance_type):
     assert further.weights[1] == 0.0
     assert np.array_equal(further.means[1], after.means[1])
     assert np.array_equal(further.collapsed, gone)
+
+
+def test_what_the_prior_holds_fixed_stays():
+    before, after = step("diag")
+    prior = Frozen(before.prior, Given(before.weights, np.arange(3) == 0))
+    weights = np.where(np.arange(3) == 0, before.weights, after.weights)
+    weights[1:] *= (1 - weights[0]) / weights[1:].sum()
+    further = relaxed(before, replace(after, weights=weights, prior=prior), 1.8, 0.5)
+    assert further.weights[0] == before.weights[0]
+    assert further.weights.sum() == pytest.approx(1.0)

@@ -15,6 +15,7 @@ from gaussmix.fit.schedule import sample_rows
 from gaussmix.model import Mixture
 from gaussmix.model.assignment import AssignedPartition, Assignment
 from gaussmix.model.truncated import TruncatedMixture
+from gaussmix.moments import buffer_size
 from gaussmix.source import Source
 from gaussmix.source.blocks import block_rows
 from gaussmix.types import IntArray
@@ -34,12 +35,16 @@ def truncated_block_rows(n_rows: int, n_features: int, n_components: int) -> int
     return -(-n_rows // -(-n_rows // wanted))
 
 
-def unassigned(source: Source, n_components: int) -> Assignment:
-    """Return the assignment of a source's rows, cut for truncated passes; none has a component yet."""
-    rows = truncated_block_rows(source.n_rows, source.n_features, n_components)
+def unassigned(source: Source, mixture: Mixture) -> Assignment:
+    """Return the assignment of a source's rows, cut for truncated passes; none has a component yet.
+
+    Each part of a block has moments of all components: it has more values in its rows than in these.
+    """
+    K, D = mixture.means.shape
+    rows = truncated_block_rows(source.n_rows, D, K)
     blocks = source.partitions(rows)
-    n_parts = max(min(-(-_PARTS // len(blocks)), rows // _LEAST_PART), 1)
-    return Assignment.of(blocks, source.n_rows, rows, n_parts)
+    most = min(rows // _LEAST_PART, rows * D // buffer_size(mixture.covariances.scatter, K, D))
+    return Assignment.of(blocks, source.n_rows, rows, max(min(-(-_PARTS // len(blocks)), most), 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ def fit_truncated(
     on_state : callable, optional
         Called with a snapshot of the run between iterations, four bytes a row.
     """
-    assignment = unassigned(source, start.n_components)
+    assignment = unassigned(source, start)
     if resumed is not None:
         begun = resumed.loop.model
         assignment.after(begun.n_steps)[:] = resumed.best
@@ -172,6 +177,6 @@ def _acquainted(model: TruncatedMixture, source: Source, executor: Executor) -> 
     K, D = model.n_components, source.n_features
     n_rows = max(min(_ROWS_TO_KNOW * K, _VALUES_TO_KNOW // D), 1)
     sample = sample_rows(source, n_rows, np.random.default_rng(_SEED_OF_SAMPLE))
-    assignment = unassigned(sample, K)
+    assignment = unassigned(sample, model.mixture)
     first = searched(model, assignment, executor)
     return model.acquainted(executor.map_reduce(EStep(first), assignment.partitions))

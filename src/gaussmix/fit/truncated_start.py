@@ -126,7 +126,7 @@ class _Refinement:
 
     def run(self, model: Mixture, n_passes: int) -> _Refined:
         """Return the mixture after some passes."""
-        assignment = unassigned(self.sample, model.n_components)
+        assignment = unassigned(self.sample, model)
         start = searched(TruncatedMixture.of(model, self.n_candidates), assignment, self.executor)
         found = fit_em(start, assignment.partitions, self.executor, tol=0.0, max_iter=n_passes)
         candidates = found.model.candidates
@@ -207,9 +207,7 @@ def _spread_over_cells(
     D = Z.shape[1]
     mass = np.array([weight[cell].sum() for cell in cells])
     mean_square = np.array([spread[cell].sum() for cell in cells]) / np.maximum(mass, _TINY)
-    share = mass ** (D / (D + 2)) * mean_square ** (
-        D / (D + 2)
-    )  # p^(D/(D+2)) integrated over a cell of this size
+    share = (mass * mean_square) ** (D / (D + 2))  # p^(D/(D+2)) integrated over a cell of this size
     share /= share.sum() or 1.0  # it is 0 where every row is at a coarse seed
     share *= n_seeds - n_cells
     wanted = 1 + np.floor(share).astype(np.int64)

@@ -6,10 +6,10 @@ With K_n the candidates of row n, the E-step maximises the bound over responsibi
 
 (Forster & Lücke 2018). A pass costs what the candidates cost, not the K components. The M-step of ``Mixture`` never
 lowers F for given candidates. These follow the rows (``truncated_candidates``), which raises F but for those that are
-tried and given up: it is not monotone to the last digit.
+given up: it is not monotone.
 
 Of thousands of overlapping components EM makes small steps. So those of the M-step are prolonged (``relaxation``); a
-bound that has fallen asks for a plain M-step (Salakhutdinov & Roweis 2003).
+bound that has fallen, or hardly risen, asks for a plain M-step (as in Salakhutdinov & Roweis 2003).
 
 References
 ----------
@@ -43,6 +43,7 @@ _AT_REST: Final = 9
 _LEAST_TAIL: Final = 1e-4  # of a component's rows: candidates that together take less are then left out
 _RELAXATION: Final = 1.8  # of M-steps
 _MOST_RELAXED: Final = 0.5  # by which a component moves further: large steps belong to EM
+_WORTH: Final = 1e-5  # nats a row that a step gains: with less, EM's own steps fade faster, and a fit ends
 _COMPARED: Final = 8_192  # rows at a time, so that what lies between stays small
 
 
@@ -223,11 +224,11 @@ class TruncatedMixture:
     def m_step(self, moments: TruncatedMoments) -> TruncatedMixture:
         """Return the model behind that of the highest bound, with candidates for the next E-step.
 
-        Its steps are prolonged as long as the bound rises.
+        Its steps are prolonged as long as the bound rises much.
         """
         moved, n, step = self.mixture.m_step(moments.moments), self.n_candidates, self.n_steps + 1
         bound = self.lower_bound(moments)
-        if step >= _SETTLED and bound > self.bound:
+        if step >= _SETTLED and bound - self.bound > _WORTH:
             moved = relaxed(self.mixture, moved, _RELAXATION, _MOST_RELAXED)
         candidates = self.candidates
         if _chooses(step):

@@ -210,9 +210,8 @@ def _drawn(ranked: IntArray, part: Float64Array, rng: np.random.Generator) -> In
     back, taken = _asking(near, overlap)
     beyond, chance = np.concatenate([beyond, back], axis=1), np.concatenate([chance, taken], axis=1)
     with np.errstate(divide="ignore"):
-        order = np.argsort(
-            -np.log(chance) - rng.gumbel(size=chance.shape), axis=1
-        )  # a draw without replacement
+        key = -np.log(chance) - rng.gumbel(size=chance.shape)
+    order = np.argsort(key, axis=1)  # a draw without replacement
     return np.take_along_axis(beyond, order, axis=1)
 
 

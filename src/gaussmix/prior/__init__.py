@@ -43,3 +43,7 @@ __getattr__ = lazy(
         "Shrinkage": "gaussmix.prior.shrinkage",
     },
 )
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,8 +6,8 @@
 // of a group are small tiles; a candidate that is negligible for all rows of a tile is left out of the sums. The best
 // candidate is remembered for the next pass.
 //
-// A call is for a part of the rows, those of some groups: threads share a block of rows by groups, so that each has many rows of a
-// group at once.
+// A call is for a part of the rows, those of some groups: threads share a block of rows by groups, so that each has many
+// rows of a group at once.
 //
 // share holds for each candidate of each group the sum of its responsibilities for the group's rows: what tells which
 // components the group needs.
@@ -33,16 +33,24 @@ double sum_of_shares(const T* e, const T* scale, size_t rows) {
     return sum_of(part[0]) + (sizeof(T) == 4 ? sum_of(part[1]) : 0.0);
 }
 
-template <class T, Form F, class Pass>
-void truncated_pass(const Rows<T>& data, const Parameters& p, const double* references, const Candidates& candidates,
-                    const Grouping& grouping, const std::int32_t* best, std::int32_t* found, double* share, const Moments& moments) {
-    const size_t d = data.n_features, most = most_candidates(candidates, grouping);
-    *moments.weight = 0;
+/// Takes over the best components so far, for groups without live candidates; returns the rows' weight.
+template <class T>
+double take_over(const Rows<T>& data, const Grouping& grouping, const std::int32_t* best, std::int32_t* found) {
+    double weight = 0;
     for (size_t i = 0; i < grouping.n_rows(); ++i) {
         const size_t row = grouping.rows[i];
-        *moments.weight += data.weight ? data.weight[row] : 1.0;
+        weight += data.weight ? data.weight[row] : 1.0;
         found[row] = best[row];
     }
+    return weight;
+}
+
+template <class T, Form F, class Pass>
+void truncated_pass(const Rows<T>& data, const Parameters& p, const double* references, const Candidates& candidates,
+                    const Grouping& grouping, const std::int32_t* best, std::int32_t* found, double* share,
+                    const Moments& moments) {
+    const size_t d = data.n_features, most = most_candidates(candidates, grouping);
+    *moments.weight = take_over(data, grouping, best, found);
     for (std::int64_t c = 0; share && c < candidates.starts[candidates.n_groups]; ++c) share[c] = 0;
     if (largest_constant(p) == -__builtin_inf()) {
         *moments.log_likelihood = *moments.weight > 0 ? -__builtin_inf() : 0;
@@ -128,7 +136,8 @@ Groups truncated_moments(Representation kind, const Rows<T>& data, const Paramet
     }
     if (!done) {  // float rows that leave the range of float32 on the way
         Buffer<double> x(data.n_rows * d);
-        for (size_t i = 0; i < data.n_rows * d; ++i) x[i] = data.x[i];
+        for (size_t i = 0; i < grouping.n_rows(); ++i)  // the others are never touched
+            for (size_t a = grouping.rows[i] * d, end = a + d; a < end; ++a) x[a] = data.x[a];
         const Rows<double> rows{x, data.weight, data.n_rows, d};
         truncated_in<double>(kind, rows, p, references, candidates, grouping, best, found, share,
                              Moments(out, K, d, n_second));
