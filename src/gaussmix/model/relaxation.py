@@ -71,8 +71,8 @@ def relaxed(before: Mixture, after: Mixture, factor: float, most: float) -> Mixt
 
 
 def _weights(model: Mixture, logarithm: Float64Array) -> Float64Array:
-    """Return the weights times exp(logarithm), and so that those which the prior does not hold fixed sum as before."""
-    free = ~model.prior.fixed(model.n_components)[2]
+    """Return the weights times exp(logarithm), with those that the prior holds fixed as they are."""
+    free = ~model.prior.fixed(model.n_components)[0]
     weights = model.weights * np.where(free, np.exp(logarithm), 1.0)
     if free.any():
         weights[free] *= model.weights[free].sum() / weights[free].sum()
