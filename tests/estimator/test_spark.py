@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,25 +15,16 @@ import pytest
 
 from gaussmix import GaussianMixture, GaussianMixtureSearch
 from gaussmix.errors import DataError
+from gaussmix.estimator.spark import executor, spark_udf
 from gaussmix.executor import Serial
 from gaussmix.fit import EStep
 from gaussmix.model import Mixture
 from gaussmix.source import ArraySource, as_source
-
-pytest.importorskip("pyspark", reason="pyspark is not installed")
-if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-    pytest.skip("there is no Java", allow_module_level=True)
-
-from pyspark.sql.functions import udf
-
-from gaussmix.estimator.spark import executor, spark_udf
 from gaussmix.source import spark as spark_source
-from gaussmix.source.spark import SparkSource
+from tests.spark_session import MARKS, spark
 
 pytestmark = [
-    pytest.mark.timeout(600),  # Spark starts in a quarter of a minute, and in more on a busy machine
-    pytest.mark.xdist_group("spark"),  # one Java is enough
-    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
+    *MARKS,
     pytest.mark.filterwarnings("ignore:Best performing initialization did not converge"),
 ]
 
@@ -51,16 +40,8 @@ Frames = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
-    from pyspark.sql import SparkSession
-
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    builder = SparkSession.builder.master("local[2,4]").config("spark.ui.enabled", "false")
-    for name in ("spark.driver.host", "spark.driver.bindAddress"):
-        builder = builder.config(name, "127.0.0.1")
-    started = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
-    yield started
-    started.stop()
+    with spark() as started:
+        yield started
 
 
 @pytest.fixture
@@ -135,11 +116,6 @@ def test_blocks_larger_than_those_of_a_fit_are_cut_first(frames: Frames) -> None
     np.testing.assert_array_equal(source.partitions(N)[0].load()[0], X)
 
 
-def test_arrays_may_begin_with_a_null_which_is_named(session: Session) -> None:
-    with pytest.raises(DataError, match="is null, others have 2"):
-        as_source(session.createDataFrame(pa.table({"x": [None, [1.0, 2.0]]})))
-
-
 def test_a_value_that_is_missing_is_named(frames: Frames) -> None:
     holed = X.copy()
     holed[7_654, 1] = np.nan
@@ -175,37 +151,6 @@ def test_a_column_of_vectors_is_the_rows(frames: Frames, in_memory: GaussianMixt
     np.testing.assert_array_equal(model.predict(frame).toArrow()["prediction"], in_memory.predict(X))
 
 
-def test_few_rows_come_to_the_driver(session: Session) -> None:
-    holed = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]])
-    frame = session.createDataFrame(pa.table({"a": holed[:, 0], "b": holed[:, 1]}))
-    source = as_source(frame, missing=True)
-    assert (type(source), source.incomplete) == (ArraySource, True)
-    np.testing.assert_array_equal(source.take(np.arange(3)), holed)
-
-
-@pytest.mark.parametrize("collected", [0, 1 << 25])
-@pytest.mark.parametrize("kind", ["many partitions", "of the driver"])
-def test_rows_come_in_the_order_of_collect(
-    session: Session, monkeypatch: pytest.MonkeyPatch, collected: int, kind: str
-) -> None:
-    monkeypatch.setattr(spark_source, "COLLECTED_VALUES", collected)
-    if kind == "of the driver":
-        frame = session.createDataFrame(pa.table({"a": np.arange(1_000.0)[::-1]}))
-    else:
-        frame = session.range(1_000).selectExpr("cast(id as double) as a").repartition(40, "a").persist()
-    expected = [[row.a] for row in frame.collect()]
-    np.testing.assert_array_equal(as_source(frame).take(np.arange(1_000)), expected)
-
-
-def test_rows_in_vectors_and_their_weights_come_to_the_driver(session: Session) -> None:
-    from pyspark.ml.functions import array_to_vector
-
-    rows = session.createDataFrame(pa.table({"x": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "w": [1, 0, 2]}))
-    source = as_source(rows.select(array_to_vector("x").alias("x"), "w"), sample_weight="w")
-    np.testing.assert_array_equal(source.take(np.arange(3)), [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-    np.testing.assert_array_equal(source.sample_weight, [1.0, 0.0, 2.0])
-
-
 @pytest.mark.parametrize("named", [True, False])
 def test_labels_come_beside_rows_with_a_column_of_weights(session: Session, named: bool) -> None:
     table = pa.table({"x": [[0.0, 0.5], [0.5, 0.0], [9.0, 9.5], [9.5, 9.0]], "w": [1, 2, 2, 1]})
@@ -221,32 +166,6 @@ def test_the_search_labels_rows_of_spark_with_a_column_of_weights(frames: Frames
     search = GaussianMixtureSearch([K], covariance_type=["spherical"], effort="low", random_state=0)
     labels = search.fit_predict(frames().selectExpr("*", "1 AS w"), sample_weight="w")
     np.testing.assert_array_equal(labels, search.best_estimator_.mixture_.predict(X))
-
-
-def test_more_rows_than_the_memory_limit_stay_in_spark(session: Session) -> None:
-    source = as_source(session.createDataFrame(pa.table({"a": np.arange(1_000.0)})), memory_limit="4 kB")
-    assert (type(source), source.exceeds_memory) == (SparkSource, True)
-
-
-@pytest.mark.parametrize("collected", [0, 1 << 25])
-def test_a_dataframe_is_evaluated_once(
-    session: Session, monkeypatch: pytest.MonkeyPatch, collected: int
-) -> None:
-    monkeypatch.setattr(spark_source, "COLLECTED_VALUES", collected)
-    seen = session.sparkContext.accumulator(0)
-
-    def counted(value: int) -> float:
-        seen.add(1)
-        return float(value)
-
-    counting = udf(counted, "double", useArrow=False).asNondeterministic()
-    as_source(session.range(100).select(counting("id").alias("a")))
-    assert seen.value == 100
-
-
-def test_columns_that_are_no_numbers_are_refused(session: Session) -> None:
-    with pytest.raises(DataError, match="not numeric: 'b'"):
-        as_source(session.createDataFrame([(1.0, "x")], ["a", "b"]))
 
 
 @pytest.mark.slow

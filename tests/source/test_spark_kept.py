@@ -106,11 +106,42 @@ def test_a_worker_without_a_folder_keeps_nothing(monkeypatch: pytest.MonkeyPatch
     assert [batch["first"][0].as_py() for batch in where(numbers)] == [-1, -2, -3, -4]
 
 
-def test_files_are_removed_and_one_that_is_gone_does_no_harm(folders: Path) -> None:
+def test_files_are_removed_and_those_that_were_begun(folders: Path) -> None:
     files, numbers = kept(LAYOUTS[0])
     path_of(files, 2).unlink()
-    assert [batch["file"][0].as_py() for batch in Forget(files)(numbers)] == [0, 1, 2, 3]
-    assert not [path for path in folders.rglob("*") if path.is_file()]
+    path_of(files, 1).with_name(f"{path_of(files, 1).name}.begun").touch()
+    other = path_of(Files("y", LAYOUTS[0], RANGES), 0)
+    other.touch()
+    assert not list(Forget(files)(numbers[:1]))
+    assert [path for path in folders.rglob("*") if path.is_file()] == [other]
+
+
+def test_a_file_that_cannot_be_written_is_left_out_and_the_rows_are_checked(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, calls = Files._start, iter(range(100))
+
+    def full(self: Files, *of: Any) -> int:
+        if next(calls) == 1:
+            raise OSError(28, "No space left on device")
+        return start(self, *of)
+
+    monkeypatch.setattr(Files, "_start", full)
+    files = Files("x", LAYOUTS[0], RANGES)
+    made = pieces(LAYOUTS[0])
+    assert [batch["file"][0].as_py() for batch in Keep(files)(made)] == [0, 1, 2, 3]
+    assert [files.has(file) for file in range(4)] == [False, True, True, True]
+    assert len([path for path in folders.rglob("*") if path.is_file()]) == 3
+    with pytest.raises(DataError, match="other rows"):
+        list(Keep(Files("y", LAYOUTS[0], RANGES))(made[1:]))
+
+
+def test_a_folder_that_cannot_be_made_does_no_harm(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folders / "file").touch()
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", str(folders / "file"))
+    files, numbers = kept(LAYOUTS[1])
+    assert len(numbers) == 4
+    assert not any(map(files.has, range(4)))
 
 
 @pytest.mark.parametrize("change", ["lost", "twice"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,7 +35,7 @@ def packed(layout: Layout, ranges: Ranges = RANGES) -> list[pa.RecordBatch]:
         whole = of_part(number, columns)
         batches += [whole.slice(4), whole.slice(0, 0), whole.slice(0, 4)]
         parts[number] = (part.start, part.stop - part.start)
-    return list(Pack(layout, parts, ranges)(reversed(batches)))
+    return list(Pack("x", layout, parts, ranges)(reversed(batches)))
 
 
 def rows_of_files(pieces: Iterable[pa.RecordBatch], layout: Layout, ranges: Ranges = RANGES) -> list[Any]:
@@ -74,7 +75,7 @@ def test_each_block_begins_in_one_file_which_holds_all_its_rows(block_rows: int)
 
 def test_pieces_are_cut_anew_for_other_files_and_weights() -> None:
     layout, weighted, ranges = Layout(F64, 3, False), Layout(F64, 3, True), Ranges(50, 30, 20)
-    made = Cut(layout, RANGES, weighted, ranges, WEIGHT + 1)(packed(layout))
+    made = Cut("x", layout, RANGES, weighted, ranges, WEIGHT + 1)(packed(layout))
     for file, records in enumerate(rows_of_files(made, weighted, ranges)):
         part = slice(30 * file, 50)
         np.testing.assert_array_equal(records["X"], X[part])
@@ -83,7 +84,7 @@ def test_pieces_are_cut_anew_for_other_files_and_weights() -> None:
 
 def test_weights_may_be_left_out() -> None:
     layout, weighted = Layout(F64, 3, False), Layout(F64, 3, True)
-    made = Cut(weighted, RANGES, layout, RANGES)(packed(weighted))
+    made = Cut("x", weighted, RANGES, layout, RANGES)(packed(weighted))
     np.testing.assert_array_equal(rows_of_files(made, layout)[4]["X"], X[48:])
 
 
@@ -91,7 +92,7 @@ def test_rows_of_several_partitions_may_come_in_one_batch() -> None:
     both = pa.concat_batches([of_part(3, list(X[:20].T)), of_part(7, list(X[20:].T))])
     layout = Layout(F64, 3, False)
     (records,) = rows_of_files(
-        Pack(layout, {3: (0, 20), 7: (20, 30)}, Ranges(50, 50, 0))([both]), layout, Ranges(50, 50, 0)
+        Pack("x", layout, {3: (0, 20), 7: (20, 30)}, Ranges(50, 50, 0))([both]), layout, Ranges(50, 50, 0)
     )
     np.testing.assert_array_equal(records["X"], X)
 
@@ -104,12 +105,20 @@ def test_rows_that_were_not_counted_are_an_error(number: int) -> None:
 
 def test_arrays_are_rows() -> None:
     layout = Layout(F64, 3, False)
-    pieces = Pack(layout, ONE_PART, RANGES)([of_part(0, [pa.array(X.tolist())])])
+    pieces = Pack("x", layout, ONE_PART, RANGES)([of_part(0, [pa.array(X.tolist())])])
     np.testing.assert_array_equal(rows_of_files(pieces, layout)[0]["X"], X[:18])
+
+
+def test_plans_for_other_files_differ() -> None:
+    layout = Layout(F64, 3, False)
+    first, second = (
+        [Pack(name, layout, ONE_PART, RANGES), Cut(name, layout, RANGES, layout, RANGES)] for name in "xy"
+    )
+    assert all(pickle.dumps(a) != pickle.dumps(b) for a, b in zip(first, second, strict=True))
 
 
 @pytest.mark.parametrize("wrong", [[1.0], None], ids=str)
 def test_arrays_of_other_lengths_are_refused(wrong: object) -> None:
     batch = of_part(0, [pa.array([[1.0, 2.0], wrong])])
-    with pytest.raises(DataError, match="give each row as many"):
-        list(Pack(Layout(F64, 2, False), ONE_PART, RANGES)([batch]))
+    with pytest.raises(DataError, match=r"row 1: the array is .*: give each row as many"):
+        list(Pack("x", Layout(F64, 2, False), ONE_PART, RANGES)([batch]))

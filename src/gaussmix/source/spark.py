@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
+from uuid import uuid4
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from gaussmix.source.check import check_sample_weight, choose_columns, refuse_co
 from gaussmix.source.limit import exceeds
 from gaussmix.source.request import Request
 from gaussmix.source.spark_blocks import SparkSource, spread
-from gaussmix.source.spark_rows import PART_BITS, PIECES, Layout, Pack, numbered, read_batch
+from gaussmix.source.spark_files import Files
+from gaussmix.source.spark_rows import CHANGED, PART_BITS, PIECES, Layout, Pack, numbered, read_batch
 from gaussmix.source.spark_stored import keep, ranges_of, worker_errors
 from gaussmix.types import Float64Array, FloatArray
 
@@ -74,7 +76,8 @@ def read(data: Any, request: Request) -> Source:
                 given: Any = request.sample_weight if weight_column is None else weight
                 return checked(ArraySource(X, given, names), missing=request.missing)
             ranges = ranges_of(layout, n_rows, _cores(selected.sparkSession) or max(1, len(parts)))
-            rows = keep(selected.mapInArrow(Pack(layout, parts, ranges), PIECES), layout, ranges)
+            files = Files(uuid4().hex, layout, ranges)
+            rows = keep(selected.mapInArrow(Pack(files.name, layout, parts, ranges), PIECES), files)
     if rows.unusable is not None:
         raise rows.unusable.error(names=names)
     source = SparkSource(rows, names, exceeds_memory=exceeds(n_rows, layout.n_features, limit))
@@ -100,20 +103,22 @@ def _evaluated_once(data: Any, selected: Any) -> Iterator[None]:
 def _parts(selected: Any, layout: Layout) -> tuple[dict[int, tuple[int, int]], int]:
     """Return of each of Spark's partitions that has rows the number of its first and how many; and D of arrays.
 
-    D is that of any of the rows, and 0 where rows are no arrays.
+    D is that of any of the rows that are not empty, and 0 where rows are no arrays.
     """
     from pyspark.sql import functions
 
     part = functions.shiftright(_NUMBER, PART_BITS).alias("part")
     arrays = layout.n_features == 0
-    length = functions.first(functions.size(_ARRAYS), ignorenulls=True) if arrays else functions.lit(0)
+    size = functions.size(_ARRAYS) if arrays else functions.lit(0)
+    length = functions.first(functions.when(size > 0, size), ignorenulls=True)  # of a null, null or -1
     found = selected.groupBy(part).agg(functions.count("*").alias("n_rows"), length.alias("length")).collect()
     parts, start = {}, 0
-    for row in sorted(found, key=lambda row: row.part):
+    found.sort(key=lambda row: row.part)
+    for row in found:
         parts[row.part] = (start, row.n_rows)
         start += row.n_rows
     lengths = (row.length for row in found if row.length is not None)
-    return parts, max(1, next(lengths, 1)) if arrays else 0
+    return parts, next(lengths, 1) if arrays else 0
 
 
 def _collected(
@@ -123,11 +128,15 @@ def _collected(
     n_rows = sum(count for _, count in parts.values())
     X = np.empty((n_rows, layout.n_features), layout.dtype)
     weight = np.empty(n_rows) if layout.weighted else None
+    n_found = 0
     for batch in selected.toArrow().to_batches():
         rows, columns = numbered(batch, parts)
-        X[rows], some = read_batch(columns, layout)
+        X[rows], some = read_batch(columns, layout, rows)
         if weight is not None:
             weight[rows] = some
+        n_found += len(rows)
+    if n_found != n_rows:
+        raise DataError(CHANGED)
     return X, weight
 
 
@@ -145,15 +154,23 @@ def _selected(
         features = [features[0].alias(_ARRAYS)]
     weights = [] if weight is None else [column_of(weight).cast("double")]
     layout = Layout(dtype, 0 if array else len(names), weight is not None)  # see _parts
+    # A plan of its own, by a condition that Spark drops: it would keep equal plans once, and forget both with either.
+    own = data.filter(functions.lit(uuid4().hex) != "")
     # Not the number of the partition: for rows that it holds itself, Spark takes 0 for all, and divides them later.
-    selected = data.select(*features, *weights, functions.monotonically_increasing_id().alias(_NUMBER))
+    selected = own.select(*features, *weights, functions.monotonically_increasing_id().alias(_NUMBER))
     return _in_few_tasks(selected), layout, None if array else tuple(names)
 
 
 def _in_few_tasks(frame: Any) -> Any:
-    """Return the same rows, to be read in few tasks however many partitions they lie in: each takes its time."""
+    """Return the same rows, to be read in few tasks however many partitions they lie in: each takes its time.
+
+    Where workers come as they are needed, those that are there do not tell how many tasks are few.
+    """
     cores = _cores(frame.sparkSession)
-    return frame if cores is None else frame.coalesce(_TASKS * cores)
+    if cores is None:
+        return frame
+    dynamic = frame.sparkSession.conf.get("spark.dynamicAllocation.enabled", "false")
+    return frame if str(dynamic).lower() == "true" else frame.coalesce(_TASKS * cores)
 
 
 def feature_columns(data: Any, names: Sequence[str] | None, n_features: int) -> list[Any]:
@@ -208,7 +225,7 @@ def _array(column: Any, kind: Any) -> tuple[Any, np.dtype[Any]] | None:
         from pyspark.ml.functions import vector_to_array
         from pyspark.sql import functions
 
-        # The values of dense vectors as they are: Spark takes three times as long to convert each.
+        # The values of dense vectors as they are: Spark takes longer to convert each.
         inside = functions.unwrap_udt(column)
         dense = functions.when(inside["type"] == 1, inside["values"])
         return dense.otherwise(vector_to_array(column)), np.dtype(np.float64)

@@ -32,7 +32,8 @@ class Files:
     """Name the files of one source on the machines of workers.
 
     They lie in folders that Spark makes for its workers, and removes when the application ends. A worker that has
-    none keeps nothing: its rows are handed over in each pass. In a file, the weights of all rows come first.
+    none, or cannot write there, keeps nothing: its rows are handed over in each pass. In a file, the weights of all
+    rows come first.
 
     Attributes
     ----------
@@ -49,8 +50,8 @@ class Files:
 
     def path(self, file: int) -> Path | None:
         """Return where a file is on this machine."""
-        folders = list(filter(None, os.environ.get("SPARK_LOCAL_DIRS", "").split(",")))
-        return Path(folders[file % len(folders)]) / f"gaussmix-{self.name}-{file}" if folders else None
+        folders = _folders()
+        return folders[file % len(folders)] / f"gaussmix-{self.name}-{file}" if folders else None
 
     def has(self, file: int) -> bool:
         """Return whether a file is on this machine, whole."""
@@ -61,26 +62,41 @@ class Files:
         return False
 
     def write(self, file: int, pieces: Iterable[tuple[int, Records]]) -> None:
-        """Write pieces, each with the number of its first row, to a file for this user only."""
+        """Write pieces, each with the number of its first row, to a file for this user only.
+
+        Where it cannot be written, a disk being full, there is none. The pieces come to their end all the same: they
+        are checked as they come.
+        """
         path = self.path(file)
-        if path is None:
-            for _ in pieces:  # they are checked all the same
-                pass
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{token_hex(8)}")
+        temporary = None if path is None else path.with_name(f"{path.name}.{token_hex(8)}")
         try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-                for first, records in pieces:
-                    opened.seek(self._start(file, "X", first))
-                    np.ascontiguousarray(records["X"]).tofile(opened)
-                    if self.layout.weighted:
-                        opened.seek(self._start(file, "weight", first))
-                        np.ascontiguousarray(records["weight"]).tofile(opened)
-            temporary.replace(path)
+            for first, records in pieces:
+                if temporary is not None and not self._add(temporary, file, first, records):
+                    _remove(temporary)
+                    temporary = None
+            if path is not None and temporary is not None:
+                temporary.replace(path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            if temporary is not None:
+                _remove(temporary)
             raise
+
+    def _add(self, path: Path, file: int, first: int, records: Records) -> bool:
+        """Return whether records could be written where they belong in a file."""
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as opened:
+                for name in records.dtype.names or ():
+                    opened.seek(self._start(file, name, first))
+                    opened.write(np.ascontiguousarray(records[name]).data)
+            return True
+        return False
+
+    def remove(self) -> None:
+        """Remove all files of this name on this machine, those that a task began and did not end among them."""
+        for folder in _folders():
+            for path in folder.glob(f"gaussmix-{self.name}-*"):
+                _remove(path)
 
     def _start(self, file: int, name: str, row: int) -> int:
         """Return the byte of a file where X or the weight of a row starts."""
@@ -110,6 +126,16 @@ class Files:
         rows = slice(first, stop)
         weight = self.read(file, "weight", rows) if self.layout.weighted else None
         return ArrayPartition(self.read(file, "X", rows), weight, self.layout.dtype)  # type: ignore[arg-type]
+
+
+def _folders() -> list[Path]:
+    """Return the folders that Spark made for this worker."""
+    return [Path(folder) for folder in os.environ.get("SPARK_LOCAL_DIRS", "").split(",") if folder]
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
 
 
 @dataclass(frozen=True)
@@ -154,17 +180,14 @@ def first_unusable(rows: Iterable[Any], dtype: np.dtype[Any]) -> Unusable | None
 
 @dataclass(frozen=True)
 class Forget:
-    """Remove the files of a Spark partition."""
+    """Remove the files of the machines where Spark runs the tasks of a DataFrame, whatever its rows."""
 
     files: Files
 
     def __call__(self, batches: Batches) -> Iterator[Any]:
-        for file in numbers_of(batches):
-            path = self.files.path(file)
-            if path is not None:
-                with suppress(OSError):
-                    path.unlink()
-            yield one_row(KEPT, [file, None, None, None])
+        for _ in batches:
+            self.files.remove()
+        yield from ()
 
 
 def numbers_of(batches: Batches) -> Iterator[int]:

@@ -150,9 +150,11 @@ def row_numbers(numbers: IntArray, parts: Mapping[int, tuple[int, int]]) -> IntA
 class Pack:
     """Pack the columns of rows into pieces for files.
 
-    Behind the columns are the numbers that Spark gives the rows: see ``row_numbers``.
+    Behind the columns are the numbers that Spark gives the rows: see ``row_numbers``. ``name`` is that of the files:
+    Spark would take two equal plans for one, store their rows once, and forget those of both with either.
     """
 
+    name: str
     layout: Layout
     parts: Mapping[int, tuple[int, int]] = field(repr=False)
     ranges: Ranges
@@ -160,7 +162,7 @@ class Pack:
     def __call__(self, batches: Batches) -> Iterator[Any]:
         for batch in (batch for batch in batches if batch.num_rows):
             rows, columns = numbered(batch, self.parts)
-            records = self.layout.records(*read_batch(columns, self.layout))
+            records = self.layout.records(*read_batch(columns, self.layout, rows))
             for start, end in pairwise([0, *(np.flatnonzero(np.diff(rows) != 1) + 1), len(rows)]):
                 yield from _pieces(self.ranges, int(rows[start]), records[start:end])
 
@@ -171,6 +173,8 @@ class Cut:
 
     Attributes
     ----------
+    name : str
+        Of the files: see ``Pack``.
     layout, cut_layout : Layout
         Of the rows that come and go.
     ranges, cut_ranges : Ranges
@@ -179,6 +183,7 @@ class Cut:
         Weights of all rows; None where those that come with the rows stay.
     """
 
+    name: str
     layout: Layout
     ranges: Ranges
     cut_layout: Layout
@@ -215,27 +220,30 @@ def pieces_of(batches: Batches, layout: Layout) -> Iterator[tuple[int, int, Reco
             yield file.as_py(), first.as_py(), layout.of_bytes(value)
 
 
-def read_batch(batch: Any, layout: Layout) -> tuple[FloatArray, Any]:
-    """Return the rows of an Arrow record batch, and their weights, the last column, where there are any."""
+def read_batch(batch: Any, layout: Layout, rows: IntArray) -> tuple[FloatArray, Any]:
+    """Return the rows of an Arrow record batch, and their weights, the last column, where there are any.
+
+    ``rows`` are their numbers, for messages.
+    """
     columns, weight = batch.columns, None
     if layout.weighted:
         weight = _numbers(columns.pop())
     if len(columns) == 1 and hasattr(columns[0], "flatten"):
-        return matrix_of_arrays(columns[0], layout.n_features), weight
+        return matrix_of_arrays(columns[0], layout.n_features, rows), weight
     X = np.empty((batch.num_rows, layout.n_features), layout.dtype)
     for d, values in enumerate(columns):
         X[:, d] = _numbers(values)
     return X, weight
 
 
-def matrix_of_arrays(column: Any, n_features: int) -> FloatArray:
+def matrix_of_arrays(column: Any, n_features: int, rows: IntArray) -> FloatArray:
     """Return an Arrow column of arrays as a matrix, or raise DataError if one is not of ``n_features`` numbers."""
     lengths = column.value_lengths().to_numpy(zero_copy_only=False)
     if (lengths != n_features).any():  # of a null it is NaN
-        row = int((lengths != n_features).argmax())
-        length = "null" if np.isnan(lengths[row]) else f"of {lengths[row]:.0f} numbers"
+        at = int((lengths != n_features).argmax())
+        length = "null" if np.isnan(lengths[at]) else f"of {lengths[at]:.0f} numbers"
         raise DataError(
-            f"an array of the column is {length}, others have {n_features}: give each row as many"
+            f"row {rows[at]}: the array is {length}, others have {n_features}: give each row as many"
         )
     values: FloatArray = _numbers(column.flatten()).reshape(-1, n_features)
     return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,7 @@ from gaussmix.source.spark_rows import CHANGED, PIECES, Batches, Cut, Layout, Ra
 from gaussmix.types import Float64Array, IntArray
 
 _FILE_BYTES: Final = 1 << 29  # a file is made anew in one task
+_ENDING: Final = 5.0  # seconds: Spark ends the tasks of a failed job after 2 (spark.python.task.killTimeout)
 
 
 class Stored:
@@ -40,6 +42,8 @@ class Stored:
     ----------
     made : threading.Event
         Set when Spark has stored the rows.
+    forget : callable
+        Let Spark forget them now.
     """
 
     def __init__(self, frame: Any, above: Stored | None = None, files: Files | None = None) -> None:
@@ -47,7 +51,8 @@ class Stored:
         self.above = above
         self.made = threading.Event()
         self._numbers: Any = None
-        weakref.finalize(self, _start, frame, files, self.made).atexit = False
+        self.forget = weakref.finalize(self, _start, frame, files, self.made)
+        self.forget.atexit = False
 
     def mapped(self, function: Callable[[Batches], Iterator[Any]], schema: str) -> list[Any]:
         """Return what ``DataFrame.mapInArrow`` gives for each Spark partition of the numbers of files.
@@ -71,6 +76,10 @@ def _forget(frame: Any, files: Files | None, made: threading.Event) -> None:
         if files is not None and made.is_set():
             frame.mapInArrow(Forget(files), KEPT).collect()
         frame.unpersist()
+        if files is not None and not made.is_set():  # files of tasks that ended lie on any machine
+            time.sleep(_ENDING)
+            tasks = frame.sparkSession.range(0, files.ranges.n_files, 1, files.ranges.n_files)
+            tasks.mapInArrow(Forget(files), KEPT).collect()
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,19 +139,21 @@ class KeptRows:
     def cut(self, layout: Layout, reach: int, weight: Float64Array | None) -> KeptRows:
         """Return the same rows in other files: for larger blocks, or with other weights."""
         ranges = replace(self.files.ranges, size=max(self.files.ranges.size, reach), reach=reach)
-        cut = Cut(self.files.layout, self.files.ranges, layout, ranges, weight)
-        return keep(self.pieces.frame.mapInArrow(cut, PIECES), layout, ranges, self.pieces)
+        files = Files(uuid4().hex, layout, ranges)
+        cut = Cut(files.name, self.files.layout, self.files.ranges, layout, ranges, weight)
+        return keep(self.pieces.frame.mapInArrow(cut, PIECES), files, self.pieces)
 
 
-def keep(pieces: Any, layout: Layout, ranges: Ranges, above: Stored | None = None) -> KeptRows:
+def keep(pieces: Any, files: Files, above: Stored | None = None) -> KeptRows:
     """Return rows in files, which are written in one job: one shuffle brings the pieces of each together.
+
+    If the job fails, what it left on the workers is removed.
 
     Parameters
     ----------
     pieces : pyspark.sql.DataFrame
         Of all files, in any order.
-    layout : Layout
-    ranges : Ranges
+    files : Files
     above : Stored, optional
         What the pieces are made from.
 
@@ -153,17 +164,21 @@ def keep(pieces: Any, layout: Layout, ranges: Ranges, above: Stored | None = Non
     """
     from pyspark import StorageLevel
 
-    together = pieces.repartitionById(ranges.n_files, "file")
+    together = pieces.repartitionById(files.ranges.n_files, "file")
     stored = Stored(together.persist(StorageLevel.DISK_ONLY), above)
-    files = Files(uuid4().hex, layout, ranges)
     frame = stored.frame.mapInArrow(Keep(files), KEPT).persist(StorageLevel.MEMORY_AND_DISK)
     kept = Stored(frame, stored, files)
-    with worker_errors():
-        told = frame.collect()
-    kept.made.set()
-    if sorted(row.file for row in told) != list(range(ranges.n_files)):
-        raise DataError(CHANGED)
-    return KeptRows(kept, stored, files, first_unusable(told, layout.dtype))
+    try:
+        with worker_errors():
+            told = frame.collect()
+        kept.made.set()
+        if sorted(row.file for row in told) != list(range(files.ranges.n_files)):
+            raise DataError(CHANGED)
+    except BaseException:  # now: who sees the error may hold it, and all that stands here, for long
+        kept.forget()
+        stored.forget()
+        raise
+    return KeptRows(kept, stored, files, first_unusable(told, files.layout.dtype))
 
 
 def ranges_of(layout: Layout, n_rows: int, parallel: int) -> Ranges:
