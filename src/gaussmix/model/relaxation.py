@@ -98,6 +98,7 @@ def _within(most: float, length: Any) -> Any:
 
 def _squares(model: Mixture, shift: Float64Array, change: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return Δμᵀ Σ⁻¹ Δμ and ½ tr(Σ⁻¹ ΔΣ Σ⁻¹ ΔΣ) of each component; the latter once where Σ is shared."""
+    # Each of the four representations of the kernels stores it; other Covariances may not.
     precision: Float64Array = model.covariances.precision  # type: ignore[attr-defined]
     if model.covariances.scatter is FULL:
         some = (slice(start, start + _TOGETHER) for start in range(0, len(shift), _TOGETHER))
@@ -114,6 +115,7 @@ def _squares(model: Mixture, shift: Float64Array, change: Float64Array) -> tuple
 def _squares_in_full(
     precision: Float64Array, shift: Float64Array, change: Float64Array
 ) -> tuple[Float64Array, Float64Array]:
+    """Return what ``_squares`` does, of some components with full covariances."""
     white = (precision @ shift[:, :, None])[:, :, 0]
     relative = precision @ change @ precision.transpose(0, 2, 1)
     return np.square(white).sum(axis=1), 0.5 * np.square(relative).sum(axis=(1, 2))

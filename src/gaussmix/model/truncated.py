@@ -205,6 +205,7 @@ class TruncatedMixture:
 
     def _log_joint_of(self, X: FloatArray, k: IntArray) -> Float64Array:
         """Return the log-joint of each row with one component each, shape (n,)."""
+        # Each of the four representations of the kernels stores it; other Covariances may not.
         precision: Float64Array = self.mixture.covariances.precision  # type: ignore[attr-defined]
         difference = X - self.mixture.means[k]
         if precision.ndim == 3:
